@@ -1,0 +1,58 @@
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
+import { EXIT, LabError } from '../../run/errors.ts'
+import { local } from '../../runtime/local/local.ts'
+import { self } from '../../runtime/run-mark.ts'
+import { envFromKnobs } from '../../system/knobs.ts'
+import { forget, remember, type KeeperMessage, type Kept } from '../keeper.ts'
+
+/** The keeper: brings a system up, tells `lab up` about it, and holds it until SIGTERM. */
+export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[] }): Promise<void> {
+  const tell = (message: KeeperMessage) => {
+    if (process.connected) process.send?.(message)
+  }
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => stop.abort())
+  try {
+    const architecture = await loadArchitecture(options.arch)
+    const knobs = knobsOf(architecture, options.set, [])
+    const runId = `up-${options.arch}-${process.pid}`
+    const logDir = join(tmpdir(), `load-lab-logs-${runId}`)
+    await mkdir(logDir, { recursive: true })
+    await using system = await local.up({
+      runId,
+      files: [...composeFiles(options.arch), ...options.compose.map((file) => resolve(file))],
+      env: envFromKnobs(knobs),
+      logDir,
+      apiPort: Number(options.port),
+      signal: stop.signal,
+      on: (event) => tell({ type: 'event', event }),
+    })
+    const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: system.env, logDir }
+    await remember(kept)
+    tell({ type: 'up', kept })
+    await untilAborted(stop.signal)
+  } catch (error) {
+    const known = error instanceof LabError
+    tell({ type: 'failed', exitCode: known ? error.exitCode : EXIT.internal, message: known ? error.message : String((error as Error).stack), hint: known ? error.hint : undefined })
+    process.exitCode = known ? error.exitCode : EXIT.internal
+  } finally {
+    await forget(options.arch)
+    if (process.connected) process.disconnect()
+  }
+}
+
+/** Resolves at the abort; the timer keeps the process alive meanwhile. */
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const awake = setInterval(() => undefined, 60_000)
+    const end = () => {
+      clearInterval(awake)
+      done()
+    }
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+  })
+}

@@ -1,0 +1,52 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { knobsOf, loadArchitecture } from '../../experiment/plan.ts'
+import { EXIT, LabError } from '../../run/errors.ts'
+import { entryPath } from '../../runtime/entry.ts'
+import type { RuntimeEvent } from '../../runtime/runtime.ts'
+import { listKept, type Kept, type KeeperMessage } from '../keeper.ts'
+
+export async function upCommand(options: { arch: string; port: string; set: string[]; compose: string[]; json?: boolean }): Promise<void> {
+  const architecture = await loadArchitecture(options.arch)
+  const problems: string[] = []
+  knobsOf(architecture, options.set, problems)
+  const port = Number(options.port)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) problems.push(`--port ${options.port}: must be a whole number from 1 to 65535`)
+  if (problems.length > 0) throw new LabError(EXIT.usage, problems.join('\n'), `lab list knobs --arch ${options.arch}`)
+  const already = (await listKept()).find((kept) => kept.arch === options.arch)
+  if (already !== undefined) throw new LabError(EXIT.usage, `${options.arch} is up already, at ${already.url}`, `lab down --arch ${options.arch}`)
+
+  const words = ['keep', '--arch', options.arch, '--port', options.port, ...options.set.flatMap((pair) => ['--set', pair]), ...options.compose.flatMap((file) => ['--compose', file])]
+  const keeper = spawn(process.execPath, [entryPath('cli'), ...words], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const interrupt = () => keeper.kill('SIGTERM')
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
+  const kept = await standing(keeper)
+  keeper.disconnect()
+  keeper.unref()
+  process.stdout.write(options.json === true ? `${JSON.stringify(kept)}\n` : describeKept(kept))
+}
+
+/** Resolves when the keeper says that the system is up; rejects with its reason otherwise. */
+function standing(keeper: ChildProcess): Promise<Kept> {
+  return new Promise((resolve, reject) => {
+    let failure: LabError | undefined
+    keeper.on('message', (message: KeeperMessage) => {
+      if (message.type === 'up') resolve(message.kept)
+      else if (message.type === 'failed') failure = new LabError(message.exitCode, message.message, message.hint)
+      else progress(message.event)
+    })
+    keeper.on('exit', () => reject(failure ?? new LabError(EXIT.interrupted, 'interrupted: everything was torn down')))
+    keeper.on('error', reject)
+  })
+}
+
+function progress(event: RuntimeEvent): void {
+  if (event.type === 'service-ready') process.stderr.write(`${event.service} ready after ${(event.tookMs / 1_000).toFixed(1)} s\n`)
+  if (event.type === 'fetch') process.stderr.write(`fetching ${event.what} … ${event.total === undefined ? '' : `${Math.round((100 * event.done) / event.total)} %`}\n`)
+}
+
+function describeKept({ arch, url, env, logDir }: Kept): string {
+  const backends = Object.keys(env)
+    .filter((name) => name.endsWith('_PORT') && name !== 'API_PORT')
+    .map((name) => `  ${name.slice(0, -5).toLowerCase().padEnd(10)} ${env[name.replace(/_PORT$/, '_HOST')]}:${env[name]}`)
+  return [`${arch} is up at ${url}`, `  live page  ${url}/`, `  orders     POST ${url}/api/${arch}/order`, `  dashboard  ${url}/api/dashboard`, `  described  ${url}/openapi.json`, ...backends, `  logs       ${logDir}`, `stop it: lab down --arch ${arch}`, ''].join('\n')
+}

@@ -1,0 +1,133 @@
+import { Command, CommanderError, Option } from 'commander'
+import { EXIT, LabError } from '../run/errors.ts'
+
+/**
+ * The command line. Every command's own code is loaded when it is called, so that `lab --help` stays fast.
+ * Data goes to stdout, everything else to stderr.
+ */
+const lab = new Command('lab')
+  .description('Brings an event-ingest system up in every broker variant, drives load at it, and accounts for every event.')
+  .version(process.env.LAB_VERSION ?? '0.1.0')
+  .showHelpAfterError('(lab --help shows what there is)')
+  .showSuggestionAfterError()
+  .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+  .exitOverride()
+
+const collect = (value: string, before: string[]) => [...before, value]
+const arch = () => new Option('-a, --arch <id>', 'architecture: lab list architectures').makeOptionMandatory()
+const set = () => new Option('-s, --set <knob=value>', 'set a knob, again for more: lab list knobs').argParser(collect).default([], 'none')
+const runtime = () => new Option('--runtime <name>', 'what the services run on').choices(['local']).default('local')
+const results = () => new Option('--results <folder>', 'where the folders of runs are').default('results')
+const compose = () => new Option('--compose <file>', 'a further compose file, merged last; again for more').argParser(collect).default([], 'none')
+
+const picture = (command: Command) =>
+  command
+    .option('--plain', 'lines of text instead of the live picture')
+    .option('--no-tui', 'the same as --plain')
+    .option('--json', 'every event of the run as a line of JSON on stdout')
+
+picture(
+  lab
+    .command('run')
+    .description('run a scenario against an architecture, and account for every event')
+    .argument('<scenario>', 'lab list scenarios')
+    .addOption(arch())
+    .option('-r, --rate <per second>', 'base rate in arrivals per second; phases are multiples of it')
+    .option('-d, --duration <time>', 'stretch the load to this length: 90, 90s, 5m, 1h')
+    .option('-c, --connections <n>', 'keep-alive connections of the injector')
+    .option('--subscribers <n>', 'WebSocket subscribers of the dashboard')
+    .option('--seed <n>', 'seed of bodies and arrivals (default: random, in the report)')
+    .addOption(set())
+    .addOption(runtime())
+    .addOption(results())
+    .addOption(compose()),
+)
+  .addHelpText('after', `\nExit codes: 0 passed, 2 bad usage, 3 something missing on this machine, 4 expectation failed or service died,\n6 INVALID, 7 data lost, duplicated or miscounted, 130/143 interrupted.\n`)
+  .action(async (scenario, options) => (await import('./commands/run.ts')).runCommand(scenario, options))
+
+lab
+  .command('up')
+  .description('bring an architecture up and keep it running, to try it by hand')
+  .addOption(arch())
+  .option('-p, --port <n>', 'port of the API', '8005')
+  .addOption(set())
+  .addOption(runtime())
+  .addOption(compose())
+  .option('--json', 'print what is up as JSON')
+  .action(async (options) => (await import('./commands/up.ts')).upCommand(options))
+
+lab
+  .command('down')
+  .description('stop what lab up started')
+  .option('-a, --arch <id>', 'only this architecture')
+  .action(async (options) => (await import('./commands/down.ts')).downCommand(options))
+
+lab
+  .command('keep', { hidden: true })
+  .requiredOption('-a, --arch <id>')
+  .requiredOption('-p, --port <n>')
+  .addOption(set())
+  .addOption(compose())
+  .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options))
+
+picture(
+  lab
+    .command('watch')
+    .description('the live picture of a run that goes on elsewhere, from its folder')
+    .argument('[run]', 'id, start of an id, or folder', 'latest')
+    .addOption(results()),
+).action(async (run, options) => (await import('./commands/watch.ts')).watchCommand(run, options))
+
+lab
+  .command('list')
+  .description('architectures, scenarios, knobs or past runs')
+  .argument('[what]', 'architectures | scenarios | knobs | runs', 'all')
+  .option('-a, --arch <id>', 'knobs of this architecture only')
+  .option('--json', 'as JSON')
+  .addOption(results())
+  .action(async (what, options) => (await import('./commands/list.ts')).listCommand(what, options))
+
+lab
+  .command('report')
+  .description("make a run's report again, from its folder alone")
+  .argument('[run]', 'id, start of an id, or folder', 'latest')
+  .option('--stdout', 'print the report instead of its path')
+  .addOption(results())
+  .action(async (run, options) => (await import('./commands/report.ts')).reportCommand(run, options))
+
+lab
+  .command('selftest')
+  .description('run the injectors against servers whose answer is known')
+  .option('--json', 'as JSON')
+  .action(async (options) => (await import('./commands/selftest.ts')).selftestCommand(options))
+
+lab
+  .command('doctor')
+  .description('what this machine lacks, and how to get it')
+  .option('-a, --arch <id>', 'for this architecture only')
+  .option('--json', 'as JSON')
+  .action(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options))
+
+lab
+  .command('clean')
+  .description('remove leftovers of dead runs, and nothing else')
+  .option('--dry-run', 'only show them')
+  .action(async (options) => (await import('./commands/clean.ts')).cleanCommand(options))
+
+try {
+  if (process.argv.length <= 2) lab.outputHelp()
+  else await lab.parseAsync()
+} catch (error) {
+  process.exitCode = explain(error)
+}
+
+/** Says what went wrong in a way a person can act on; returns the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.passed : EXIT.usage
+  if (error instanceof LabError) {
+    process.stderr.write(`lab: ${error.message}\n${error.hint === undefined ? '' : `     ${error.hint}\n`}`)
+    return error.exitCode
+  }
+  process.stderr.write(`lab: this is a bug in the lab itself\n${error instanceof Error ? error.stack : String(error)}\n`)
+  return EXIT.internal
+}

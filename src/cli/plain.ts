@@ -1,0 +1,100 @@
+import type { RunEvent } from '../run/events.ts'
+import { initialState, reduce, type RunState } from '../run/state.ts'
+import { clean } from './ui/cells.ts'
+import { errorRates, progress } from './ui/facts.ts'
+import { bytes, clock, count, ms, percent } from './ui/format.ts'
+
+export { summaryText, type SummaryOptions } from './summary.ts'
+
+export interface PlainOptions {
+  /** One line without its end. */
+  write(line: string): unknown
+  /** Seconds of the run between the regular lines. */
+  everySeconds?: number
+}
+
+/** For pipes and CI: a line every ten seconds of the run and one for everything that matters. Resolves with the last state. */
+export async function plainLog(events: AsyncIterable<RunEvent>, { write, everySeconds = 10 }: PlainOptions): Promise<RunState> {
+  let state = initialState
+  let beganAtMs: number | undefined
+  let dueAtMs = Infinity
+  for await (const event of events) {
+    state = reduce(state, event)
+    if (beganAtMs === undefined) {
+      beganAtMs = event.atMs
+      dueAtMs = event.atMs + everySeconds * 1_000
+    }
+    const at = clock((event.atMs - beganAtMs) / 1_000).padStart(7)
+    for (const line of eventLines(event, state)) write(`${at}  ${line}`)
+    if (event.atMs >= dueAtMs && event.type !== 'run-ended') {
+      write(`${at}  ${regularLine(state)}`)
+      dueAtMs += Math.ceil((event.atMs - dueAtMs + 1) / (everySeconds * 1_000)) * everySeconds * 1_000
+    }
+  }
+  return state
+}
+
+/** Where the run is and how it does, in one line: figures of the last second, after words that name them. */
+export function regularLine(state: RunState): string {
+  const { says, share } = progress(state)
+  const where = `${state.stage}: ${says}${share === undefined ? '' : ` (${Math.round(share * 100)} %)`}`
+  const { last } = state
+  if (!last || state.stage === 'up' || state.stage === 'waiting' || state.stage === 'reconcile') return where
+  const { rates, latency } = last
+  const busiest = Object.entries(last.services).sort((a, b) => b[1].cpu - a[1].cpu)[0]
+  return [
+    where,
+    `offered ${count(rates.offered)}/s`,
+    `accepted ${count(rates.accepted)}/s`,
+    ...(rates.persisted === undefined ? [] : [`persisted ${count(rates.persisted)}/s`]),
+    ...(latency ? [`p50 ${ms(latency.p50)} p99 ${ms(latency.p99)} max ${ms(latency.max)} ms`] : []),
+    ...(last.backlog === undefined ? [] : [`backlog ${count(last.backlog)}`]),
+    ...(last.freshnessMs === undefined ? [] : [`freshness ${count(last.freshnessMs)} ms`]),
+    `failed ${percent(errorRates(state).overall)}`,
+    ...(busiest ? [`${clean(busiest[0])} ${percent(busiest[1].cpu, 0)} of a core`] : []),
+    ...state.alerts.map(({ says: alert }) => `ALERT ${clean(alert)}`),
+  ].join(', ')
+}
+
+/** Lines for what should not wait for the next regular one; most events have none. */
+export function eventLines(event: RunEvent, state: RunState): string[] {
+  switch (event.type) {
+    case 'run-started':
+      return [`run ${clean(event.runId)}: ${event.scenario.id} on ${event.architecture} (${clean(event.title)}), ${event.runtime}, base rate ${count(event.baseRate)}/s, seed ${event.seed}`]
+    case 'stage':
+      return [`stage ${event.stage}`]
+    case 'fetch':
+      return event.done === 0 || event.done === event.total ? [`fetching ${clean(event.what)}: ${bytes(event.done)}${event.total === undefined ? '' : ` of ${bytes(event.total)}`}`] : []
+    case 'service-ready':
+      return [`${nameOf(event)} ready after ${(event.tookMs / 1_000).toFixed(1)} s`]
+    case 'service-exited':
+      return event.expected ? [] : [`${nameOf(event)} died: ${event.signal ?? `exit code ${event.code}`}${event.willRestart ? ', its restart policy brings it back' : ''}; its last lines:`, ...event.lastLines.slice(-5).map((line) => `    ${clean(line)}`)]
+    case 'service-restarted':
+      return [`${nameOf(event)} restarts, attempt ${event.attempt}`]
+    case 'phase-began':
+      return [`phase ${event.phase} began, ${state.run?.scenario.phases[event.index]?.seconds ?? '?'} s`]
+    case 'alert':
+      return [`${event.on ? 'ALERT' : 'alert over:'} ${clean(event.says)}`]
+    case 'fault-injected':
+    case 'fault-healed':
+      return [`fault ${clean(event.fault)} ${clean(event.service)} ${event.type === 'fault-injected' ? 'injected' : 'healed'}`]
+    case 'note':
+      return [`${event.level === 'warning' ? 'WARNING' : 'note:'} ${clean(event.says)}`]
+    case 'settled':
+      return [event.drained ? `backlog drained in ${(event.tookMs / 1_000).toFixed(1)} s` : `backlog NOT drained after ${(event.tookMs / 1_000).toFixed(1)} s: ${count(event.backlog)} left`]
+    case 'accounted': {
+      const { lost, duplicated, phantom, unexpected, altered, miscounted, stored } = event.accounting
+      return [`accounted: ${count(stored)} stored, lost ${count(lost)}, duplicated ${count(duplicated)}, phantom ${count(phantom)}, unexpected ${count(unexpected)}, altered ${count(altered)}, miscounted ${count(miscounted.length)}`]
+    }
+    case 'judged':
+      return [`verdict: ${event.verdict.outcome.toUpperCase()}${event.verdict.reasons.length > 0 ? `: ${event.verdict.reasons.map(clean).join('; ')}` : ''}`]
+    case 'run-ended':
+      return [`run ${event.status}, exit code ${event.exitCode}${event.why === undefined ? '' : `: ${clean(event.why)}`}`]
+    default:
+      return []
+  }
+}
+
+function nameOf({ service, replica }: { service: string; replica: number }): string {
+  return replica > 1 ? `${clean(service)}-${replica}` : clean(service)
+}

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { readMachineFacts } from '../measure/machine.ts'
+import { packageRoot } from '../runtime/entry.ts'
+import type { RunStarted } from '../run/events.ts'
+import type { RunPlan } from './plan.ts'
+
+/** What is about to run, on what, and how to run it again. */
+export async function describeRun(plan: RunPlan): Promise<RunStarted> {
+  const { architecture, scenario } = plan
+  return {
+    type: 'run-started',
+    schemaVersion: 1,
+    runId: plan.runId,
+    scenario,
+    baseRate: plan.baseRate,
+    architecture: architecture.id,
+    title: architecture.title,
+    flow: architecture.flow,
+    knobs: plan.knobs,
+    guarantee: architecture.guarantee(plan.knobs),
+    runtime: plan.runtime.name,
+    seed: plan.seed,
+    runTag: plan.runTag,
+    commandLine: plan.commandLine,
+    versions: { lab: await ownVersion(), node: process.versions.node },
+    machine: { ...readMachineFacts(), placement: 'injector, subscribers, lab and system share all cores' },
+    git: await gitState(),
+  }
+}
+
+async function ownVersion(): Promise<string> {
+  return (JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
+}
+
+/** `undefined` where this is no git checkout, or git is not there. */
+async function gitState(): Promise<RunStarted['git']> {
+  const git = promisify(execFile)
+  try {
+    const commit = (await git('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: packageRoot })).stdout.trim()
+    const changes = (await git('git', ['status', '--porcelain', '--untracked-files=no'], { cwd: packageRoot })).stdout.trim()
+    return { commit, dirty: changes !== '' }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,141 @@
+import { randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { MAX_RUN_TAG } from '../load/order-id.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { packageRoot } from '../runtime/entry.ts'
+import { scenarios } from '../scenarios/index.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
+import type { Architecture } from '../system/architecture.ts'
+import { architectures, type ArchitectureId } from '../system/architectures/index.ts'
+import { knobProblemLine, parseKnobs } from '../system/knobs.ts'
+import { LabError, EXIT } from '../run/errors.ts'
+import { suggest } from '../system/suggest.ts'
+
+/** Everything a run needs to know, checked. */
+export interface RunPlan {
+  runId: string
+  architecture: Architecture
+  scenario: Scenario
+  knobs: Record<string, string | number | boolean>
+  baseRate: number
+  runtime: Runtime
+  composeFiles: string[]
+  resultsDir: string
+  seed: number
+  runTag: number
+  commandLine: string
+}
+
+/** As typed on the command line. */
+export interface RunOptions {
+  scenario: string
+  arch: string
+  set: string[]
+  rate?: string
+  duration?: string
+  connections?: string
+  subscribers?: string
+  seed?: string
+  results: string
+  /** Further compose files, merged last. */
+  compose: string[]
+}
+
+/** Checks everything at once and builds nothing. Throws {@link LabError} (exit code 2) that lists every problem. */
+export async function planRun(options: RunOptions, runtime: Runtime, commandLine: string): Promise<RunPlan> {
+  const problems: string[] = []
+  const number = (name: string, text: string | undefined, min: number, max: number, whole: boolean): number | undefined => {
+    if (text === undefined) return undefined
+    const value = Number(text)
+    if (text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value))) return value
+    problems.push(`--${name} ${text}: must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
+    return undefined
+  }
+  const scenario = chosen('scenario', options.scenario, scenarios, problems)
+  const load = chosen('architecture', options.arch, architectures, problems) as (() => Promise<{ architecture: Architecture }>) | undefined
+  const rate = number('rate', options.rate, 0.1, 100_000, false)
+  const duration = number('duration', withoutUnit(options.duration), 1, 86_400, false)
+  const connections = number('connections', options.connections, 1, 10_000, true)
+  const subscribers = number('subscribers', options.subscribers, 0, 20_000, true)
+  const seed = number('seed', options.seed, 0, 2 ** 31 - 1, true)
+  const architecture = load === undefined ? undefined : (await load()).architecture
+  const knobs = architecture === undefined ? {} : knobsOf(architecture, options.set, problems)
+  for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
+  if (problems.length > 0 || scenario === undefined || architecture === undefined) {
+    throw new LabError(EXIT.usage, problems.join('\n'), 'lab list shows architectures, scenarios and knobs')
+  }
+  const runId = newRunId(scenario.id, architecture.id)
+  return {
+    runId,
+    architecture,
+    scenario: adjusted(scenario, { duration, connections, subscribers }),
+    knobs,
+    baseRate: rate ?? scenario.baseRate,
+    runtime,
+    composeFiles: [...composeFiles(architecture.id), ...options.compose.map((file) => resolve(file))],
+    resultsDir: resolve(options.results),
+    seed: seed ?? randomInt(2 ** 31),
+    runTag: randomInt(1, MAX_RUN_TAG + 1),
+    commandLine,
+  }
+}
+
+/** `compose/base.yaml` and the architecture's own, in the order they are merged. */
+export function composeFiles(arch: string): string[] {
+  return ['base', arch].map((name) => join(packageRoot, 'compose', `${name}.yaml`))
+}
+
+/** Loads one architecture by name. Throws {@link LabError} (exit code 2) that names the nearest. */
+export async function loadArchitecture(name: string): Promise<Architecture> {
+  const problems: string[] = []
+  const load = chosen('architecture', name, architectures, problems)
+  if (load === undefined) throw new LabError(EXIT.usage, problems.join('\n'), 'lab list architectures')
+  return (await load()).architecture as unknown as Architecture
+}
+
+/** `--set name=value` pairs, checked against the architecture's schema. */
+export function knobsOf(architecture: Architecture, pairs: readonly string[], problems: string[]): RunPlan['knobs'] {
+  const given: Record<string, string> = {}
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    if (at < 1) problems.push(`--set ${pair}: must read <knob>=<value>`)
+    else given[pair.slice(0, at)] = pair.slice(at + 1)
+  }
+  const parsed = parseKnobs(architecture, given)
+  if (parsed.ok) return parsed.knobs
+  problems.push(...parsed.problems.map(knobProblemLine))
+  return {}
+}
+
+function chosen<T extends Record<string, unknown>>(what: string, name: string, among: T, problems: string[]): T[keyof T] | undefined {
+  if (Object.hasOwn(among, name)) return among[name] as T[keyof T]
+  problems.push(`there is no ${what} ${JSON.stringify(name)}.${suggest(name, Object.keys(among))} There are: ${Object.keys(among).join(', ')}.`)
+  return undefined
+}
+
+/** `60s`, `2m` and plain seconds. */
+function withoutUnit(duration: string | undefined): string | undefined {
+  const match = duration === undefined ? null : /^([\d.]+)(s|m|h)?$/.exec(duration)
+  return match === null ? duration : String(Number(match[1]) * { s: 1, m: 60, h: 3_600 }[(match[2] ?? 's') as 's' | 'm' | 'h'])
+}
+
+/** A shorter or longer scenario keeps its form: every phase is stretched alike. */
+function adjusted(scenario: Scenario, to: { duration?: number; connections?: number; subscribers?: number }): Scenario {
+  const total = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)
+  const stretch = to.duration === undefined ? 1 : to.duration / total
+  return {
+    ...scenario,
+    connections: to.connections ?? scenario.connections,
+    subscribers: to.subscribers ?? scenario.subscribers,
+    phases: scenario.phases.map((phase) => ({ ...phase, seconds: phase.seconds * stretch })),
+  }
+}
+
+/** Sorts by time, says what it was, and is unique: `20261121-073140-spike-v2-3fa1`. */
+function newRunId(scenario: string, arch: string): string {
+  const time = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
+  return `${time}-${scenario}-${arch}-${randomInt(0x1_0000).toString(16).padStart(4, '0')}`
+}
+
+export type { ArchitectureId }

@@ -1,0 +1,78 @@
+import { decodeHistogram, mergeInto, newHistogram, type Histogram } from '../measure/histogram.ts'
+import type { InjectorSnapshot, PhaseSeries, SubscriberSnapshot } from '../load/control.ts'
+import type { PhaseMeasured } from '../run/events.ts'
+import { SERIES, type Series } from '../run/series.ts'
+
+/** What injector and subscribers told since the last {@link Gathering.takeSecond}. */
+export interface Second {
+  /** By phase index, then series: what ended in this second. */
+  histograms: Map<number, Partial<Record<Series, Histogram>>>
+  injector?: InjectorSnapshot
+  subscribers?: SubscriberSnapshot
+  /** [received at, count] of the first subscriber. */
+  seen: [number, number][]
+  violations: string[]
+  injectorCpu: number
+  injectorLoopDelayMs: number
+}
+
+/** Gathers snapshots (ten a second) into seconds for the samples and into sums by phase for the verdict. */
+export interface Gathering {
+  addInjector(snapshot: InjectorSnapshot): void
+  addSubscribers(snapshot: SubscriberSnapshot): void
+  takeSecond(): Second
+  phases(): Omit<PhaseMeasured, 'type' | 'phase'>[]
+}
+
+export function gathering(): Gathering {
+  let second = emptySecond()
+  let snapshots = 0
+  const sums = new Map<number, Omit<PhaseMeasured, 'type' | 'phase'>>()
+  return {
+    addInjector(snapshot) {
+      second.injector = snapshot
+      second.injectorCpu += snapshot.cpuShare
+      second.injectorLoopDelayMs = Math.max(second.injectorLoopDelayMs, snapshot.loopDelayP99Ms)
+      snapshots += 1
+      for (const series of snapshot.series) {
+        addHistograms(second, series)
+        addSums(sums, series)
+      }
+    },
+    addSubscribers(snapshot) {
+      second.subscribers = snapshot
+      second.seen.push(...snapshot.seen)
+      second.violations.push(...snapshot.violations)
+    },
+    takeSecond() {
+      const taken = { ...second, injectorCpu: snapshots > 0 ? second.injectorCpu / snapshots : 0 }
+      second = { ...emptySecond(), injector: taken.injector, subscribers: taken.subscribers }
+      snapshots = 0
+      return taken
+    },
+    phases: () => [...sums.values()].sort((a, b) => a.index - b.index),
+  }
+}
+
+function emptySecond(): Second {
+  return { histograms: new Map(), seen: [], violations: [], injectorCpu: 0, injectorLoopDelayMs: 0 }
+}
+
+function addHistograms(second: Second, series: PhaseSeries): void {
+  let byName = second.histograms.get(series.phase)
+  if (byName === undefined) second.histograms.set(series.phase, (byName = {}))
+  for (const name of SERIES) {
+    const encoded = series[name]
+    if (encoded !== undefined) mergeInto((byName[name] ??= newHistogram()), decodeHistogram(encoded))
+  }
+}
+
+function addSums(sums: Map<number, Omit<PhaseMeasured, 'type' | 'phase'>>, series: PhaseSeries): void {
+  const sum = sums.get(series.phase) ?? { index: series.phase, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
+  sum.sends += series.sends
+  sum.serviceSumUs += series.serviceSumUs
+  sum.serviceCount += series.serviceCount
+  sum.inFlightSum += series.inFlightSum
+  sum.inFlightSamples += series.inFlightSamples
+  sums.set(series.phase, sum)
+}

@@ -1,0 +1,3 @@
+import { runInjector } from './injector-process.ts'
+
+await runInjector()

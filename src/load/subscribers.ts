@@ -1,0 +1,3 @@
+import { runSubscribers } from './subscriber-process.ts'
+
+await runSubscribers()

@@ -1,0 +1,224 @@
+import type { Percentiles } from '../run/events.ts'
+import type { RunRecord } from '../run/record.ts'
+import { lineChart } from './chart.ts'
+import { WRONGS } from './reconcile.ts'
+import type { PhaseFigures, Summary } from './summarise.ts'
+
+/** `report.md`: the answer in three lines, then what it rests on. */
+export function markdownReport(record: RunRecord, summary: Summary): string {
+  return [
+    `# ${record.run.scenario.title}: ${record.run.architecture}`,
+    answer(summary),
+    how(record, summary),
+    charts(record),
+    phaseTable(summary),
+    eventTable(record, summary),
+    latencies(summary),
+    resourceTable(summary),
+    expectationTable(summary),
+    validityTable(summary),
+    notes(record, summary),
+    again(summary),
+    provenance(summary),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .concat('\n')
+}
+
+function answer(summary: Summary): string {
+  return `- ${verdictLine(summary)}\n- ${figuresLine(summary)}\n- ${validityLine(summary)}`
+}
+
+/** `**PASSED**: nothing lost …` */
+export function verdictLine({ verdict, status }: Summary): string {
+  if (verdict === undefined) return `**${status.toUpperCase()}**: the run did not come to a verdict`
+  const word = `**${verdict.outcome.toUpperCase()}**`
+  if (verdict.outcome === 'passed') return `${word}: every accepted event was stored once, counted once and shown; all expectations met`
+  return `${word}: ${verdict.reasons.slice(0, 3).join('; ')}${verdict.reasons.length > 3 ? `; and ${verdict.reasons.length - 3} more` : ''}`
+}
+
+/** The numbers that matter, in one line. */
+export function figuresLine({ overall, accounting, drainSeconds, phases }: Summary): string {
+  const parts: string[] = []
+  const peak = Math.max(0, ...phases.map((phase) => phase.peakAcceptedPerSecond))
+  if (accounting) parts.push(`${int(accounting.ok)} of ${int(accounting.scheduled)} events accepted, ${int(accounting.stored)} stored, ${int(accounting.lost)} lost`)
+  if (peak > 0) parts.push(`peak ${int(peak)} accepted/s`)
+  if (overall?.latencyMs) parts.push(`latency p50 ${ms(overall.latencyMs.p50)}, p99 ${ms(overall.latencyMs.p99)}`)
+  if (accounting?.freshnessMs && accounting.freshnessMs.count > 0) parts.push(`on the dashboard after ${ms(accounting.freshnessMs.p50)} (p99 ${ms(accounting.freshnessMs.p99)})`)
+  if (drainSeconds !== undefined) parts.push(`backlog gone ${drainSeconds.toFixed(1)} s after the load`)
+  return parts.length === 0 ? 'no figures: the run ended before the load' : parts.join(' · ')
+}
+
+function validityLine({ validity }: Summary): string {
+  const bad = validity.filter((finding) => finding.ok === false)
+  const judged = validity.filter((finding) => finding.ok !== 'not judged').length
+  if (judged === 0) return 'Validity: not judged'
+  if (bad.length === 0) return `Validity: the measurement can be believed (${judged} checks)`
+  return `Validity: INVALID, ${bad.map((finding) => `${finding.check}: ${finding.says}`).join('; ')}`
+}
+
+function how({ run }: RunRecord, summary: Summary): string {
+  const knobs = Object.entries(run.knobs).map(([name, value]) => `${name}=${value}`)
+  return [
+    `**${run.title}**`,
+    `\`\`\`text\n${run.flow}\n\`\`\``,
+    `Guarantee: ${run.guarantee.level}. ${run.guarantee.says} A kill of a process keeps the machine's page cache: what was tested is durability against crashes of processes, not against power loss.`,
+    `Knobs: ${knobs.length === 0 ? 'none' : knobs.map((knob) => `\`${knob}\``).join(' ')} · base rate ${run.baseRate}/s · runtime ${summary.runtime} · seed ${run.seed}`,
+  ].join('\n\n')
+}
+
+function charts({ samples, phases, state }: RunRecord): string {
+  const loaded = samples.filter((sample) => sample.second >= 0)
+  if (loaded.length < 2) return ''
+  const startMs = state.loadStartAtMs ?? phases[0]?.beganAtMs ?? 0
+  const second = (atMs: number) => (atMs - startMs) / 1_000
+  const xs = loaded.map((sample) => sample.second)
+  const bands = [
+    phases.map((phase) => ({ from: second(phase.beganAtMs), to: second(phase.beganAtMs) + phase.seconds, label: phase.name })),
+    state.faults.map((fault) => ({
+      from: second(fault.injectedAtMs),
+      to: fault.healedAtMs === undefined ? undefined : second(fault.healedAtMs),
+      label: `${fault.fault} ${fault.service}`,
+      kind: 'span' as const,
+    })),
+  ].filter((row) => row.length > 0)
+  const chart = (title: string, ys: (number | undefined)[], yLabel = int) => {
+    if (ys.every((y) => y === undefined)) return ''
+    const lines = lineChart({ width: 78, height: 14, series: { name: title, xs, ys }, from: xs[0]!, to: xs.at(-1)!, bands, xLabel: (x) => `${Math.round(x)} s`, yLabel })
+    return `### ${title}\n\n\`\`\`text\n${lines.map((line) => line.trimEnd()).join('\n')}\n\`\`\``
+  }
+  return [
+    '## Over time',
+    chart('Accepted events per second', loaded.map((sample) => sample.rates.accepted)),
+    chart('Stored events per second', loaded.map((sample) => sample.rates.persisted)),
+    chart('Latency p99 of orders, from the intended send time (ms)', loaded.map((sample) => sample.latency?.p99), num),
+    chart('Backlog (events)', loaded.map((sample) => sample.backlog)),
+    chart('Freshness: age of the newest event on the dashboard (ms)', loaded.map((sample) => sample.freshnessMs), num),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
+
+function phaseTable({ phases }: Summary): string {
+  if (phases.length === 0) return ''
+  const row = (phase: PhaseFigures) => [
+    phase.measured ? phase.name : `${phase.name} (warm-up)`,
+    phase.seconds.toFixed(0),
+    int(phase.offeredPerSecond),
+    int(phase.acceptedPerSecond),
+    phase.persistedPerSecond === undefined ? '–' : int(phase.persistedPerSecond),
+    ...percentileCells(phase.latencyMs),
+    phase.peakBacklog === undefined ? '–' : int(phase.peakBacklog),
+    int(phase.errors),
+  ]
+  return `## Phases side by side\n\n${table(['phase', 's', 'offered/s', 'accepted/s', 'stored/s', 'p50', 'p95', 'p99', 'max', 'peak backlog', 'errors'], phases.map(row), 1)}\n\nEvents per second; latency of orders in ms, from the intended send time.`
+}
+
+function eventTable({ state }: RunRecord, { accounting }: Summary): string {
+  if (accounting === undefined) return ''
+  const rows = [
+    ['scheduled', int(accounting.scheduled), 'by the load plan'],
+    ['accepted (ok)', int(accounting.ok), '2xx'],
+    ['rejected', int(accounting.rejected), '4xx or 503: nothing was written'],
+    ['unknown', int(accounting.unknown), 'timeout, reset, other 5xx: may have been written'],
+    ['never sent', int(accounting.neverSent), 'the injector had no room'],
+    ['stored', int(accounting.stored), 'distinct events found in the store'],
+    ['recovered', int(accounting.recovered), 'unknown, yet stored: fine'],
+    ...WRONGS.map((kind) => [`**${kind}**`, int(accounting[kind]), WRONG_SAYS[kind]]),
+    ['**miscounted**', int(accounting.miscounted.length), 'figures of the dashboard that differ from what the stored ids make'],
+  ]
+  const examples = WRONGS.filter((kind) => accounting.examples[kind].length > 0).map((kind) => `${kind}, the first ${accounting.examples[kind].length}:\n\n${accounting.examples[kind].map((id) => `- \`${id}\``).join('\n')}`)
+  const miscounts = accounting.miscounted.slice(0, 20).map((one) => `- \`${one.figure}\`: shows ${int(one.shown)}, the stored ids make ${int(one.expected)}`)
+  const drained = state.settle === undefined ? '' : state.settle.drained ? `The backlog was gone ${(state.settle.tookMs / 1_000).toFixed(1)} s after the load.` : `The backlog was **not** gone after ${(state.settle.tookMs / 1_000).toFixed(1)} s.`
+  return ['## What became of every event', table(['', 'events', ''], rows, 1), drained, ...examples, miscounts.length > 0 ? `Miscounted:\n\n${miscounts.join('\n')}` : ''].filter((part) => part !== '').join('\n\n')
+}
+
+const WRONG_SAYS = {
+  lost: 'accepted, not stored',
+  duplicated: 'stored or counted more than once',
+  phantom: 'rejected, yet stored',
+  unexpected: 'stored, never sent',
+  altered: 'stored fields differ from what was sent',
+}
+
+function latencies({ accounting, overall }: Summary): string {
+  const rows = (
+    [
+      ['accepted', overall?.latencyMs, 'intended send time to the reply'],
+      ['service time', overall?.serviceMs, 'actual send to the reply'],
+      ['persisted', accounting?.persistedLagMs, "intended send time to the store's own clock at insert"],
+      ['visible', accounting?.freshnessMs, 'intended send time to a subscriber whose count includes it'],
+      ['reads', overall?.readLatencyMs, 'dashboard and analytics requests'],
+    ] as const
+  ).filter(([, values]) => values !== undefined && values.count > 0)
+  if (rows.length === 0) return ''
+  return `## Three times per event\n\n${table(['ms', 'p50', 'p95', 'p99', 'max', 'events', ''], rows.map(([name, values, says]) => [name, ...percentileCells(values), int(values!.count), says]), 1)}`
+}
+
+function resourceTable({ resources, dataBytes, accounting }: Summary): string {
+  const names = Object.keys(resources)
+  if (names.length === 0) return ''
+  const rows = names.map((name) => {
+    const service = resources[name]!
+    return [name, String(service.replicas), service.meanCpu.toFixed(2), service.maxCpu.toFixed(2), mib(service.maxRssBytes), service.cpuMsPerThousand === undefined ? '–' : service.cpuMsPerThousand.toFixed(0)]
+  })
+  const bytes = Object.entries(dataBytes ?? {}).map(([name, size]) => `${name} ${mib(size)}${accounting && accounting.stored > 0 ? ` (${int(size / accounting.stored)} bytes an event, fixed part included)` : ''}`)
+  return `## Resources\n\n${table(['service', 'replicas', 'CPU mean', 'CPU max', 'memory max', 'CPU-ms per 1,000 events'], rows, 1)}\n\nCPU in cores over the measured phases.${bytes.length > 0 ? ` On disk: ${bytes.join(', ')}.` : ''}`
+}
+
+function expectationTable({ expectations }: Summary): string {
+  if (expectations.length === 0) return ''
+  return `## Expectations\n\n${expectations.map(({ says, met }) => `- ${met === true ? 'met' : met === false ? '**missed**' : 'not measured'}: ${says}`).join('\n')}`
+}
+
+function validityTable({ validity }: Summary): string {
+  if (validity.length === 0) return ''
+  return `## Can it be believed?\n\n${validity.map(({ check, ok, says }) => `- ${ok === true ? 'ok' : ok === false ? '**INVALID**' : 'not judged'} · ${check}: ${says}`).join('\n')}\n\nWarm-up is excluded from all figures above, and accounted for like the rest.`
+}
+
+function notes({ state, deaths }: RunRecord, summary: Summary): string {
+  const lines = [
+    ...summary.notes,
+    ...deaths.map((death) => `${death.service} died by itself (${death.signal ?? `exit code ${death.code}`})${death.willRestart ? ' and was restarted' : ''}`),
+    ...(state.ended?.why === undefined ? [] : [state.ended.why]),
+  ]
+  return lines.length === 0 ? '' : `## Notes\n\n${lines.map((line) => `- ${line.replaceAll('\n', '\n  ')}`).join('\n')}`
+}
+
+function again({ commandLine }: Summary): string {
+  return `## Run it again\n\n\`\`\`sh\n${commandLine}\n\`\`\``
+}
+
+function provenance({ machine, versions, git, runId }: Summary): string {
+  const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return `## Machine and versions\n\n${machine.cpuModel}, ${machine.cores} cores, ${mib(machine.memoryBytes)}, kernel ${machine.kernel}; ${machine.placement}. ${software.join(', ')}${git === undefined ? '' : `, commit ${git.commit}${git.dirty ? ' with changes' : ''}`}. Run ${runId}.`
+}
+
+function percentileCells(values: Percentiles | undefined): string[] {
+  return values === undefined || values.count === 0 ? ['–', '–', '–', '–'] : [values.p50, values.p95, values.p99, values.max].map((value) => num(value))
+}
+
+/** A GitHub table; columns from `rightFrom` on are right-aligned. */
+function table(head: string[], rows: string[][], rightFrom: number): string {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map((name, i) => (i >= rightFrom && name !== '' ? '---:' : '---'))), ...rows.map(line)].join('\n')
+}
+
+export function int(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+/** Three significant digits, no exponent. */
+export function num(value: number): string {
+  if (value >= 100) return int(value)
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
+export function ms(value: number): string {
+  return value >= 10_000 ? `${num(value / 1_000)} s` : `${num(value)} ms`
+}
+
+export function mib(bytes: number): string {
+  return bytes >= 1024 ** 3 ? `${(bytes / 1024 ** 3).toFixed(1)} GiB` : `${int(bytes / 1024 ** 2)} MiB`
+}

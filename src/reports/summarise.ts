@@ -1,0 +1,191 @@
+import type { ExpectationResult, Machine, Percentiles, RunStarted, RunStatus } from '../run/events.ts'
+import { percentilesMs } from '../measure/histogram.ts'
+import type { Series } from '../run/series.ts'
+import type { Accounting } from './reconcile.ts'
+import { mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
+import { largest, mean, median } from './statistics.ts'
+import type { ValidityFinding } from './validity.ts'
+
+export const SUMMARY_VERSION = 1
+
+/** `summary.json`: the run in figures. Fit to be committed: no paths, no host name. */
+export interface Summary {
+  schemaVersion: typeof SUMMARY_VERSION
+  runId: string
+  scenario: string
+  architecture: string
+  knobs: RunStarted['knobs']
+  guarantee: RunStarted['guarantee']
+  runtime: string
+  seed: number
+  baseRate: number
+  commandLine: string
+  status: RunStatus | 'running'
+  verdict?: { outcome: string; exitCode: number; reasons: string[] }
+  validity: ValidityFinding[]
+  expectations: ExpectationResult[]
+  /** All measured open-loop phases as one. */
+  overall: PhaseFigures | undefined
+  phases: PhaseFigures[]
+  accounting?: Accounting
+  drainSeconds?: number
+  bringUpSeconds?: number
+  resources: Record<string, ServiceFigures>
+  dataBytes?: Record<string, number>
+  notes: string[]
+  machine: Machine
+  versions: Record<string, string>
+  git?: RunStarted['git']
+}
+
+export interface PhaseFigures {
+  name: string
+  measured: boolean
+  seconds: number
+  offeredPerSecond: number
+  acceptedPerSecond: number
+  /** Largest one-second sample. */
+  peakAcceptedPerSecond: number
+  persistedPerSecond?: number
+  latencyMs?: Percentiles
+  serviceMs?: Percentiles
+  readLatencyMs?: Percentiles
+  sendLagMs?: Percentiles
+  errors: number
+  peakBacklog?: number
+  freshnessP50Ms?: number
+}
+
+export interface ServiceFigures {
+  /** In cores, over the measured phases. */
+  meanCpu: number
+  maxCpu: number
+  maxRssBytes: number
+  replicas: number
+  /** CPU-milliseconds per thousand events stored. */
+  cpuMsPerThousand?: number
+}
+
+export function summarise(record: RunRecord): Summary {
+  const { run, state } = record
+  const open = record.phases.filter((phase) => phase.measured && phase.open)
+  return {
+    schemaVersion: SUMMARY_VERSION,
+    runId: run.runId,
+    scenario: run.scenario.id,
+    architecture: run.architecture,
+    knobs: run.knobs,
+    guarantee: run.guarantee,
+    runtime: run.runtime,
+    seed: run.seed,
+    baseRate: run.baseRate,
+    commandLine: run.commandLine,
+    status: state.ended?.status ?? (state.verdict === undefined ? 'running' : 'complete'),
+    verdict: state.verdict && { outcome: state.verdict.outcome, exitCode: state.verdict.exitCode, reasons: state.verdict.reasons },
+    validity: state.verdict?.validity ?? [],
+    expectations: state.verdict?.expectations ?? [],
+    overall: open.length === 0 ? undefined : overall(open),
+    phases: record.phases.map(figures),
+    accounting: state.accounting,
+    drainSeconds: state.settle && state.settle.tookMs / 1_000,
+    bringUpSeconds: largest(state.services.flatMap((service) => service.tookMs ?? []))! / 1_000 || undefined,
+    resources: resources(record),
+    dataBytes: record.dataBytes,
+    notes: [...state.notes.map((note) => note.says), ...steadiness(open)],
+    machine: run.machine,
+    versions: run.versions,
+    git: run.git,
+  }
+}
+
+function figures(phase: PhaseRecord): PhaseFigures {
+  const { samples } = phase
+  const persisted = samples.map((sample) => sample.rates.persisted).filter((rate) => rate !== undefined)
+  const fresh = samples.map((sample) => sample.freshnessMs).filter((ms) => ms !== undefined)
+  return {
+    name: phase.name,
+    measured: phase.measured,
+    seconds: phase.seconds,
+    offeredPerSecond: mean(samples.map((sample) => sample.rates.offered)),
+    acceptedPerSecond: mean(samples.map((sample) => sample.rates.accepted)),
+    peakAcceptedPerSecond: largest(samples.map((sample) => sample.rates.accepted)) ?? 0,
+    persistedPerSecond: persisted.length === 0 ? undefined : mean(persisted),
+    latencyMs: phase.latencyMs,
+    serviceMs: phase.serviceMs,
+    readLatencyMs: phase.readLatencyMs,
+    sendLagMs: phase.sendLagMs,
+    errors: errorsIn(samples),
+    peakBacklog: largest(samples.map((sample) => sample.backlog).filter((backlog) => backlog !== undefined)),
+    freshnessP50Ms: fresh.length === 0 ? undefined : median(fresh),
+  }
+}
+
+function overall(phases: PhaseRecord[]): PhaseFigures {
+  const samples = phases.flatMap((phase) => phase.samples)
+  const whole: PhaseRecord = {
+    ...phases[0]!,
+    name: 'overall',
+    samples,
+    seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
+    latencyMs: merged(phases, 'latency'),
+    serviceMs: merged(phases, 'service'),
+    readLatencyMs: merged(phases, 'readLatency'),
+    sendLagMs: merged(phases, 'sendLag'),
+  }
+  return { ...figures(whole), errors: phases.reduce((sum, phase) => sum + errorsIn(phase.samples), 0) }
+}
+
+function merged(phases: PhaseRecord[], series: Series): Percentiles | undefined {
+  const histogram = mergeSeries(phases, series)
+  return histogram && percentilesMs(histogram)
+}
+
+function errorsIn(samples: PhaseRecord['samples']): number {
+  const first = samples[0]?.counts.events
+  const last = samples.at(-1)?.counts.events
+  if (first === undefined || last === undefined) return 0
+  return last.rejected + last.unknown + last.neverSent - first.rejected - first.unknown - first.neverSent
+}
+
+function resources(record: RunRecord): Summary['resources'] {
+  const samples = record.phases.filter((phase) => phase.measured).flatMap((phase) => phase.samples)
+  const names = [...new Set(samples.flatMap((sample) => Object.keys(sample.services)))]
+  const first = samples[0]?.stored
+  const last = samples.at(-1)?.stored
+  const stored = first === undefined || last === undefined ? 0 : last - first
+  return Object.fromEntries(
+    names.map((name) => {
+      const mine = samples.map((sample) => sample.services[name]).filter((service) => service !== undefined)
+      const meanCpu = mean(mine.map((service) => service.cpu))
+      return [
+        name,
+        {
+          meanCpu,
+          maxCpu: largest(mine.map((service) => service.cpu)) ?? 0,
+          maxRssBytes: largest(mine.map((service) => service.rssBytes)) ?? 0,
+          replicas: largest(mine.map((service) => service.replicas)) ?? 0,
+          cpuMsPerThousand: stored > 0 ? (meanCpu * samples.length * 1_000 * 1_000) / stored : undefined,
+        },
+      ]
+    }),
+  )
+}
+
+const STEADY_TOLERANCE = 0.1
+
+/** Says where a constant phase shows no steady state: its two halves differ. */
+function steadiness(phases: PhaseRecord[]): string[] {
+  return phases.flatMap((phase) => {
+    const rates = phase.samples.map((sample) => sample.rates.persisted ?? sample.rates.accepted)
+    const offered = phase.samples.map((sample) => sample.rates.offered)
+    if (rates.length < 8 || !isFlat(offered)) return []
+    return isFlat(rates) ? [] : [`no steady state in ${phase.name}: its second half differs from its first by more than ${STEADY_TOLERANCE * 100} %`]
+  })
+}
+
+function isFlat(values: number[]): boolean {
+  const half = values.length >> 1
+  const first = median(values.slice(0, half))
+  const second = median(values.slice(half))
+  return Math.abs(second - first) <= STEADY_TOLERANCE * Math.max(first, second, 1)
+}

@@ -1,0 +1,130 @@
+import type { Guarantee } from '../system/architecture.ts'
+import type { Counts } from '../load/control.ts'
+import type { RuntimeEvent } from '../runtime/runtime.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
+import type { Accounting } from '../reports/reconcile.ts'
+import type { ValidityFinding } from '../reports/validity.ts'
+
+/**
+ * Everything a run tells, in order, one JSON object a line in `events.ndjson`. The picture, the plain log,
+ * `--json` and the report are all made from these and nothing else.
+ */
+export type RunEvent = { atMs: number } & (
+  | RunStarted
+  | RuntimeEvent
+  | { type: 'stage'; stage: Stage }
+  /** The load plan begins at this moment; phases follow the scenario without a gap. */
+  | { type: 'load-planned'; startAtMs: number }
+  | { type: 'phase-began'; phase: string; index: number }
+  | { type: 'phase-ended'; phase: string; index: number }
+  | Sample
+  | PhaseMeasured
+  /** The injector is done; what made its own figures unbelievable, if anything. */
+  | { type: 'injected'; counts: { events: Counts; reads: Counts }; errors: Record<string, number>; retries: number; invalid: string[] }
+  | { type: 'watched'; subscribers: number; messages: number; bytes: number; dropped: number; violations: string[]; lowest: number; highest: number }
+  | { type: 'data-measured'; bytes: Record<string, number> }
+  | { type: 'alert'; alert: string; on: boolean; says: string }
+  | { type: 'fault-injected'; fault: string; service: string }
+  | { type: 'fault-healed'; fault: string; service: string }
+  | { type: 'note'; level: 'info' | 'warning'; says: string }
+  | { type: 'settled'; tookMs: number; backlog: number; drained: boolean }
+  | { type: 'reconciling'; rows: number }
+  | { type: 'accounted'; accounting: Accounting }
+  | { type: 'judged'; verdict: Verdict }
+  | { type: 'run-ended'; status: RunStatus; exitCode: number; why?: string }
+)
+
+/** fetch and bring-up → warm and load → settle → reconcile → report → down. */
+export type Stage = 'up' | 'load' | 'settle' | 'reconcile' | 'report' | 'down'
+export type RunStatus = 'complete' | 'aborted' | 'failed'
+
+export interface RunStarted {
+  type: 'run-started'
+  schemaVersion: 1
+  runId: string
+  scenario: Scenario
+  /** Arrivals per second at rate 1, after `--rate`. */
+  baseRate: number
+  architecture: string
+  title: string
+  flow: string
+  knobs: Record<string, string | number | boolean>
+  guarantee: Guarantee
+  runtime: 'local' | 'docker'
+  seed: number
+  runTag: number
+  /** As typed, ready to run again. */
+  commandLine: string
+  versions: Record<string, string>
+  machine: Machine
+  git?: { commit: string; dirty: boolean }
+}
+
+export interface Machine {
+  cpuModel: string
+  cores: number
+  memoryBytes: number
+  kernel: string
+  /** What injector and system share, in words. */
+  placement: string
+}
+
+/** One a second. Rates are per second over this sample; latencies in ms over what ended in it; `undefined` where nothing was measured. */
+export interface Sample {
+  type: 'sample'
+  /** Seconds since the load began; negative before. */
+  second: number
+  phase?: string
+  rates: { offered: number; sent: number; accepted: number; persisted?: number; reads: number }
+  counts: { events: Counts; reads: Counts }
+  latency?: Percentiles
+  readLatency?: Percentiles
+  errors: Record<string, number>
+  stored?: number
+  backlog?: number
+  /** How old the newest event is that a subscriber's count includes, ms. */
+  freshnessMs?: number
+  subscribers?: { connected: number; messagesPerSecond: number; lowest: number; highest: number; cpuShare: number; loopDelayP99Ms: number }
+  /** What the first subscriber received: [ms since the epoch, count]. */
+  seen?: [number, number][]
+  injector?: { cpuShare: number; loopDelayP99Ms: number; sendLagP99Ms: number; rssBytes: number; connections: number }
+  /** By service; replicas added up. CPU in cores. */
+  services: Record<string, { cpu: number; rssBytes: number; replicas: number }>
+  lab: { cpu: number; rssBytes: number }
+  machine: { cpuBusy: number; stealShare: number; load1: number }
+}
+
+/** Sums over one phase that histograms cannot give; requests of all kinds, by intended time. */
+export interface PhaseMeasured {
+  type: 'phase-measured'
+  phase: string
+  index: number
+  sends: number
+  serviceSumUs: number
+  serviceCount: number
+  inFlightSum: number
+  inFlightSamples: number
+}
+
+export interface Percentiles {
+  p50: number
+  p95: number
+  p99: number
+  max: number
+  count: number
+}
+
+export interface Verdict {
+  outcome: 'passed' | 'failed' | 'invalid'
+  exitCode: number
+  /** One sentence a reason. */
+  reasons: string[]
+  validity: ValidityFinding[]
+  expectations: ExpectationResult[]
+}
+
+export interface ExpectationResult {
+  says: string
+  met: boolean | 'not measured'
+  measured?: number
+}

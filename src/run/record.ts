@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from './errors.ts'
+import type { PhaseMeasured, RunEvent, RunStarted, Sample } from './events.ts'
+import { SERIES, seriesTag, type Series } from './series.ts'
+import { initialState, reduce, type RunState } from './state.ts'
+import { mergeInto, newHistogram, percentilesMs, readHlog, type Histogram } from '../measure/histogram.ts'
+import type { Percentiles } from './events.ts'
+
+/** A run as its folder tells it: what every verdict and report is made from. */
+export interface RunRecord {
+  folder: string
+  run: RunStarted
+  state: RunState
+  /** Every sample, none thinned out. */
+  samples: Sample[]
+  phases: PhaseRecord[]
+  injected?: Extract<RunEvent, { type: 'injected' }>
+  watched?: Extract<RunEvent, { type: 'watched' }>
+  dataBytes?: Record<string, number>
+  deaths: Extract<RunEvent, { type: 'service-exited' }>[]
+}
+
+export interface PhaseRecord {
+  name: string
+  /** Not warm-up. */
+  measured: boolean
+  /** Open loop: has a schedule. */
+  open: boolean
+  seconds: number
+  beganAtMs: number
+  samples: Sample[]
+  sums?: PhaseMeasured
+  histograms: Partial<Record<Series, Histogram>>
+  latencyMs?: Percentiles
+  serviceMs?: Percentiles
+  readLatencyMs?: Percentiles
+  sendLagMs?: Percentiles
+}
+
+/** Reads a run's folder back. Throws {@link LabError} (exit code 2) where there is none or it is damaged. */
+export async function readRecord(folder: string): Promise<RunRecord> {
+  const path = join(folder, 'events.ndjson')
+  if (!existsSync(path)) throw new LabError(2, `${folder} is not a run's folder: it has no events.ndjson`, 'lab list runs shows what there is')
+  let state = initialState
+  const samples: Sample[] = []
+  const sums: PhaseMeasured[] = []
+  const deaths: RunRecord['deaths'] = []
+  const rest: Pick<RunRecord, 'injected' | 'watched' | 'dataBytes'> = {}
+  for await (const event of readEvents(path)) {
+    state = reduce(state, event)
+    if (event.type === 'sample') samples.push(event)
+    else if (event.type === 'phase-measured') sums.push(event)
+    else if (event.type === 'injected') rest.injected = event
+    else if (event.type === 'watched') rest.watched = event
+    else if (event.type === 'data-measured') rest.dataBytes = event.bytes
+    else if (event.type === 'service-exited' && !event.expected) deaths.push(event)
+  }
+  if (state.run === undefined) throw new LabError(2, `${path} does not begin with a run-started event`, 'the folder is damaged, or was written by another version')
+  const histograms = await readHistograms(join(folder, 'latency.hlog'))
+  return { folder, run: state.run, state, samples, deaths, ...rest, phases: phaseRecords(state.run, state, samples, sums, histograms) }
+}
+
+/** The events of a run in order; a last line that was cut off is left out. */
+export async function* readEvents(path: string): AsyncGenerator<RunEvent> {
+  const file = await open(path)
+  let number = 0
+  let broken: string | undefined
+  for await (const line of file.readLines()) {
+    number += 1
+    if (broken !== undefined) throw new LabError(2, `${path}, line ${number - 1} is not JSON: ${broken}`, 'the folder is damaged')
+    try {
+      yield JSON.parse(line) as RunEvent
+    } catch (error) {
+      broken = (error as Error).message
+    }
+  }
+}
+
+function phaseRecords(run: RunStarted, state: RunState, samples: Sample[], sums: PhaseMeasured[], histograms: Map<string, Histogram>): PhaseRecord[] {
+  return state.phases.map((seen) => {
+    const planned = run.scenario.phases.find((phase) => phase.name === seen.name)!
+    const endedAtMs = seen.endedAtMs ?? state.lastEventAtMs
+    const mine: PhaseRecord['histograms'] = {}
+    for (const series of SERIES) {
+      const histogram = histograms.get(seriesTag(seen.name, series))
+      if (histogram !== undefined) mine[series] = histogram
+    }
+    return {
+      name: seen.name,
+      measured: !planned.warmup,
+      open: planned.shape.kind !== 'saturation',
+      seconds: Math.max(0.001, (endedAtMs - seen.beganAtMs) / 1_000),
+      beganAtMs: seen.beganAtMs,
+      samples: samples.filter((sample) => sample.phase === seen.name),
+      sums: sums.find((sum) => sum.phase === seen.name),
+      histograms: mine,
+      latencyMs: mine.latency && percentilesMs(mine.latency),
+      serviceMs: mine.service && percentilesMs(mine.service),
+      readLatencyMs: mine.readLatency && percentilesMs(mine.readLatency),
+      sendLagMs: mine.sendLag && percentilesMs(mine.sendLag),
+    }
+  })
+}
+
+async function readHistograms(path: string): Promise<Map<string, Histogram>> {
+  const merged = new Map<string, Histogram>()
+  if (!existsSync(path)) return merged
+  for (const interval of readHlog(await readFile(path, 'utf8'))) {
+    const into = merged.get(interval.tag) ?? newHistogram()
+    mergeInto(into, interval.histogram)
+    merged.set(interval.tag, into)
+  }
+  return merged
+}
+
+/** One histogram over several phases. Percentiles are never averaged. */
+export function mergeSeries(phases: readonly PhaseRecord[], series: Series): Histogram | undefined {
+  const parts = phases.map((phase) => phase.histograms[series]).filter((histogram) => histogram !== undefined)
+  if (parts.length === 0) return undefined
+  const merged = newHistogram()
+  for (const part of parts) mergeInto(merged, part)
+  return merged
+}

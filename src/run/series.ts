@@ -1,0 +1,8 @@
+/** The latency series that an injector reports, phase by phase; the tags of `latency.hlog`. */
+export const SERIES = ['latency', 'service', 'readLatency', 'sendLag'] as const
+export type Series = (typeof SERIES)[number]
+
+/** Tag of a series in `latency.hlog`. */
+export function seriesTag(phase: string, series: Series): string {
+  return `${phase}.${series}`
+}

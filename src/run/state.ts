@@ -1,0 +1,149 @@
+import type { Accounting } from '../reports/reconcile.ts'
+import type { RunEvent, RunStarted, RunStatus, Sample, Stage, Verdict } from './events.ts'
+
+/** What a run looks like so far: made from its events alone, by {@link reduce}. */
+export interface RunState {
+  run?: RunStarted
+  stage: Stage | 'waiting' | 'ended'
+  /** When the load plan begins, ms since the epoch. */
+  loadStartAtMs?: number
+  phase?: { name: string; index: number; beganAtMs: number }
+  /** Ended phases with their true bounds, then the running one: bands of the charts. */
+  phases: { name: string; beganAtMs: number; endedAtMs?: number }[]
+  faults: { fault: string; service: string; injectedAtMs: number; healedAtMs?: number }[]
+  services: ServiceState[]
+  /** The whole series while it fits, thinned afterwards: see {@link SAMPLE_LIMIT}. */
+  samples: Sample[]
+  last?: Sample
+  alerts: { alert: string; says: string; sinceMs: number }[]
+  log: LogLine[]
+  notes: { level: 'info' | 'warning'; says: string }[]
+  fetch?: { what: string; done: number; total?: number }
+  settle?: { tookMs: number; backlog: number; drained: boolean }
+  reconciledRows?: number
+  accounting?: Accounting
+  verdict?: Verdict
+  ended?: { status: RunStatus; exitCode: number; why?: string }
+  lastEventAtMs: number
+}
+
+export interface ServiceState {
+  service: string
+  replica: number
+  status: 'starting' | 'ready' | 'done' | 'exited' | 'restarting'
+  restarts: number
+  tookMs?: number
+}
+
+export interface LogLine {
+  atMs: number
+  service: string
+  line: string
+}
+
+/** Two hours of seconds; a longer run keeps every second sample, then every fourth, … */
+export const SAMPLE_LIMIT = 7_200
+export const LOG_LIMIT = 200
+
+/** Before the first event. */
+export const initialState: RunState = {
+  stage: 'waiting',
+  phases: [],
+  faults: [],
+  services: [],
+  samples: [],
+  alerts: [],
+  log: [],
+  notes: [],
+  lastEventAtMs: 0,
+}
+
+/** Pure: the next state, sharing what did not change. */
+export function reduce(state: RunState, event: RunEvent): RunState {
+  return { ...state, ...change(state, event), lastEventAtMs: event.atMs }
+}
+
+function change(state: RunState, event: RunEvent): Partial<RunState> {
+  switch (event.type) {
+    case 'run-started':
+      return { run: event }
+    case 'stage':
+      return { stage: event.stage, fetch: undefined, phase: event.stage === 'load' ? state.phase : undefined }
+    case 'fetch':
+      return { fetch: { what: event.what, done: event.done, total: event.total } }
+    case 'load-planned':
+      return { loadStartAtMs: event.startAtMs }
+    case 'phase-began':
+      return {
+        phase: { name: event.phase, index: event.index, beganAtMs: event.atMs },
+        phases: [...state.phases, { name: event.phase, beganAtMs: event.atMs }],
+      }
+    case 'phase-ended':
+      return {
+        phase: state.phase?.index === event.index ? undefined : state.phase,
+        phases: state.phases.map((phase) => (phase.name === event.phase ? { ...phase, endedAtMs: event.atMs } : phase)),
+      }
+    case 'sample':
+      return { last: event, samples: [...thin(state.samples), event] }
+    case 'service-started':
+      return { services: withService(state, event, { status: 'starting' }) }
+    case 'service-ready':
+      return { services: withService(state, event, { status: 'ready', tookMs: event.tookMs }) }
+    case 'service-exited':
+      return {
+        services: withService(state, event, { status: event.expected && event.code === 0 ? 'done' : 'exited' }),
+        log: event.expected ? state.log : appendLog(state, event.atMs, event.service, `died: ${event.signal ?? `exit code ${event.code}`}`),
+      }
+    case 'service-restarted':
+      return { services: withService(state, event, { status: 'restarting', restarts: event.attempt }) }
+    case 'log':
+      return { log: appendLog(state, event.atMs, event.service, event.line) }
+    case 'alert':
+      return {
+        alerts: [
+          ...state.alerts.filter((alert) => alert.alert !== event.alert),
+          ...(event.on ? [{ alert: event.alert, says: event.says, sinceMs: event.atMs }] : []),
+        ],
+        log: appendLog(state, event.atMs, 'alert', `${event.on ? 'raised' : 'cleared'}: ${event.says}`),
+      }
+    case 'fault-injected':
+      return { faults: [...state.faults, { fault: event.fault, service: event.service, injectedAtMs: event.atMs }] }
+    case 'fault-healed':
+      return {
+        faults: state.faults.map((fault) =>
+          fault.fault === event.fault && fault.service === event.service && fault.healedAtMs === undefined ? { ...fault, healedAtMs: event.atMs } : fault,
+        ),
+      }
+    case 'note':
+      return { notes: [...state.notes, { level: event.level, says: event.says }], log: appendLog(state, event.atMs, 'lab', event.says) }
+    case 'settled':
+      return { settle: { tookMs: event.tookMs, backlog: event.backlog, drained: event.drained } }
+    case 'reconciling':
+      return { reconciledRows: event.rows }
+    case 'phase-measured':
+    case 'injected':
+    case 'watched':
+    case 'data-measured':
+      return {}
+    case 'accounted':
+      return { accounting: event.accounting }
+    case 'judged':
+      return { verdict: event.verdict }
+    case 'run-ended':
+      return { stage: 'ended', phase: undefined, ended: { status: event.status, exitCode: event.exitCode, why: event.why } }
+  }
+}
+
+function withService(state: RunState, key: { service: string; replica: number }, patch: Partial<ServiceState>): ServiceState[] {
+  const index = state.services.findIndex((known) => known.service === key.service && known.replica === key.replica)
+  if (index < 0) return [...state.services, { service: key.service, replica: key.replica, status: 'starting', restarts: 0, ...patch }]
+  return state.services.with(index, { ...state.services[index]!, ...patch })
+}
+
+function appendLog(state: RunState, atMs: number, service: string, line: string): LogLine[] {
+  return [...state.log.slice(-(LOG_LIMIT - 1)), { atMs, service, line }]
+}
+
+function thin(samples: Sample[]): Sample[] {
+  return samples.length < SAMPLE_LIMIT ? samples : samples.filter((_, i) => i % 2 === 1)
+}

@@ -1,0 +1,98 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { portVariables, readComposeFiles, readStack, type ComposeService, type ProviderName, type Stack } from '../compose.ts'
+import { endProcesses } from '../end-processes.ts'
+import { EXIT, LabError } from '../../run/errors.ts'
+import { makeRunFolder, removeRunFolder, runFolder } from '../run-folder.ts'
+import { processesOfRun, runMarks, self } from '../run-mark.ts'
+import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
+import { startWatchdog } from '../watchdog-pipe.ts'
+import { bringUp, takeDown } from './bring-up.ts'
+import { node } from './node.ts'
+import { reservePorts } from './ports.ts'
+import { postgres } from './postgres.ts'
+import { hostVariable, type Provider } from './provider.ts'
+import { redis } from './redis.ts'
+import { createReplica, type Replica } from './replica.ts'
+import { createSystem } from './system.ts'
+import { createUndo } from './undo.ts'
+
+export const providers = { node, postgres, redis } satisfies Partial<Record<ProviderName, Provider>>
+
+const READY_WITHIN_MS = 30_000
+
+/** Everything as plain processes on this machine: no Docker, no root. */
+export const local: Runtime = createLocal()
+
+/** @param readyWithinMs how long each service may take until it is ready */
+export function createLocal({ readyWithinMs = READY_WITHIN_MS } = {}): Runtime {
+  return { name: 'local', up: (request) => up(request, readyWithinMs) }
+}
+
+async function up(request: StackRequest, readyWithinMs: number): Promise<System> {
+  const { runId, signal } = request
+  signal.throwIfAborted()
+  const files = readComposeFiles(request.files)
+  await using undo = createUndo()
+  const reservation = undo.use(await reservePorts(Object.keys(portVariables(files)), request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
+  const addresses = addressesOf(reservation.ports)
+  const stack = readStack(files, { ...request.env, ...addresses })
+  const chosen = chooseProviders(stack)
+
+  mkdirSync(request.logDir, { recursive: true })
+  const folder = runFolder(runId)
+  const watchdog = undo.use(await startWatchdog(runId, folder, join(request.logDir, 'watchdog.log')))
+  // From here on whatever happens, nothing is left: what is undone last is what is set up first.
+  makeRunFolder(folder)
+  undo.defer(() => sweep(runId, folder))
+
+  const marks = runMarks(runId, self())
+  const replicas: Replica[] = []
+  undo.defer(() => takeDown(stack, replicas))
+  const emit = (event: RuntimeEvent): void => request.on(event)
+  const preparing = stack.order.map(async (name) => {
+    const service = stack.services[name]!
+    const backend = await chosen[name]!.prepare(service, { addresses, folder: join(folder, name), marks, signal, onFetch: emit })
+    return Array.from({ length: service.replicas }, (_, index) => {
+      const logPath = join(request.logDir, service.replicas > 1 ? `${name}-${index + 1}.log` : `${name}.log`)
+      return createReplica({ service, replica: index + 1, backend, logPath, marks, emit, tell: watchdog.tell, readyWithinMs })
+    })
+  })
+  const prepared = await Promise.allSettled(preparing)
+  for (const result of prepared) if (result.status === 'fulfilled') replicas.push(...result.value)
+  for (const result of prepared) if (result.status === 'rejected') throw result.reason
+  await bringUp(stack, replicas, signal)
+
+  return createSystem({ stack, replicas, addresses, folder, logDir: request.logDir, marks, tell: watchdog.tell, down: undo.move() })
+}
+
+/** Fetches and makes ahead all that bringing these compose files up needs on this machine (`lab setup`). Idempotent. */
+export async function setup(files: readonly string[], signal: AbortSignal, on: (event: RuntimeEvent) => void): Promise<void> {
+  const read = readComposeFiles(files)
+  const stack = readStack(read, addressesOf(portVariables(read)))
+  const chosen = chooseProviders(stack)
+  const io = { marks: runMarks(`setup-${process.pid}`, self()), signal, onFetch: on }
+  await Promise.all(stack.order.map((name) => chosen[name]!.install(stack.services[name]!, io)))
+}
+
+/** `REDIS_PORT` and its `REDIS_HOST`. */
+function addressesOf(ports: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(ports).flatMap(([name, port]) => [[name, String(port)], [hostVariable(name), '127.0.0.1']]))
+}
+
+function chooseProviders(stack: Stack): Record<string, Provider> {
+  const known: Partial<Record<ProviderName, Provider>> = providers
+  const missing = Object.values(stack.services).filter(({ provider }) => known[provider] === undefined)
+  if (missing.length > 0) {
+    const says = missing.map(({ name, provider }) => `${name} (${provider})`).join(', ')
+    throw new LabError(EXIT.usage, `the local runtime cannot run ${says}; it can run: ${Object.keys(known).join(', ')}`)
+  }
+  return Object.fromEntries(Object.values(stack.services).map((service: ComposeService) => [service.name, known[service.provider]!]))
+}
+
+/** The last of every end: whatever still carries the mark of the run, and its data. @throws naming what does not go away */
+async function sweep(runId: string, folder: string): Promise<void> {
+  const left = await endProcesses(() => processesOfRun(runId, folder), { graceMs: 0, withinMs: 3_000 })
+  await removeRunFolder(folder)
+  if (left.length > 0) throw new Error(`processes ${left.map(({ pid }) => pid).join(', ')} of run ${runId} do not end; \`lab clean\` tries again`)
+}

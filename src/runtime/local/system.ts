@@ -1,0 +1,66 @@
+import { lstatSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Stack } from '../compose.ts'
+import { listProcesses, type ProcessId } from '../processes.ts'
+import type { System } from '../runtime.ts'
+import { startLabProcess } from './lab-process.ts'
+import type { Replica } from './replica.ts'
+
+export interface SystemParts {
+  stack: Stack
+  replicas: readonly Replica[]
+  addresses: Record<string, string>
+  folder: string
+  logDir: string
+  marks: Record<string, string>
+  tell(process: ProcessId): void
+  /** Ends everything that was set up before, in reverse order. */
+  down: AsyncDisposable
+}
+
+export function createSystem({ stack, replicas, addresses, folder, logDir, marks, tell, down }: SystemParts): System {
+  const running = replicas.filter(({ service }) => !stack.services[service]!.oneShot)
+  const beside: AsyncDisposable[] = []
+  let spawned = 0
+  let disposed: Promise<void> | undefined
+  return {
+    env: addresses,
+    services: running,
+    get apiUrl() {
+      if (!addresses.API_PORT) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
+      return `http://${addresses.API_HOST}:${addresses.API_PORT}`
+    },
+    async spawn(entry, env) {
+      if (disposed) throw new Error(`cannot start ${entry}: the system is being taken down`)
+      spawned += 1
+      const process = await startLabProcess(entry, { ...env, ...marks }, join(logDir, spawned === 1 ? `${entry}.log` : `${entry}-${spawned}.log`), tell)
+      beside.push(process)
+      return process
+    },
+    async usage() {
+      const all = listProcesses()
+      return running.map((replica) => ({ service: replica.service, replica: replica.replica, ...replica.usage(all) }))
+    },
+    async dataBytes() {
+      const stores = Object.values(stack.services).filter(({ provider }) => provider !== 'node')
+      return Object.fromEntries(await Promise.all(stores.map(async ({ name }) => [name, await bytesUnder(join(folder, name))] as const)))
+    },
+    [Symbol.asyncDispose]() {
+      disposed ??= (async () => {
+        await Promise.allSettled(beside.map((process) => process[Symbol.asyncDispose]()))
+        await down[Symbol.asyncDispose]()
+      })()
+      return disposed
+    },
+  }
+}
+
+/** What its files take on the disk. Files that come and go meanwhile count as they are met. */
+async function bytesUnder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => lstatSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.blocks ?? 0)
+    .reduce((sum, blocks) => sum + blocks * 512, 0)
+}

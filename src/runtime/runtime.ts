@@ -1,0 +1,86 @@
+import type { Readable } from 'node:stream'
+
+/** What services run on. Nothing here assumes that all of them share one host. */
+export interface Runtime {
+  name: 'local' | 'docker'
+  /** Brings the whole stack up, in `depends_on` order; on failure or abort everything started is gone before it throws. */
+  up(stack: StackRequest): Promise<System>
+}
+
+export interface StackRequest {
+  runId: string
+  /** Compose files, later ones override. Absolute paths. */
+  files: string[]
+  /** Values for interpolation: knobs as `LAB_*`, images, nothing secret. */
+  env: Record<string, string>
+  /** Where `<service>.log` files go. */
+  logDir: string
+  /** Fixed port of the api (`lab up`); otherwise random. */
+  apiPort?: number
+  signal: AbortSignal
+  /** Told of everything that happens, until the system is disposed. */
+  on(event: RuntimeEvent): void
+}
+
+export type RuntimeEvent =
+  | { type: 'fetch'; what: string; done: number; total?: number }
+  | { type: 'service-started'; service: string; replica: number; pid?: number }
+  | { type: 'service-ready'; service: string; replica: number; tookMs: number }
+  /** `expected`: the lab (or a fault) ended it, or it was one-shot and succeeded. `willRestart`: its restart policy brings it back. */
+  | {
+      type: 'service-exited'
+      service: string
+      replica: number
+      code: number | null
+      signal: string | null
+      expected: boolean
+      willRestart: boolean
+      lastLines: string[]
+    }
+  | { type: 'service-restarted'; service: string; replica: number; attempt: number }
+  | { type: 'log'; service: string; replica: number; line: string }
+
+/** A running stack. Disposing stops everything and removes its data. */
+export interface System extends AsyncDisposable {
+  /** Host and port as seen from the lab: the variables of the compose files, resolved (`REDIS_HOST`, `REDIS_PORT`, `API_PORT` …). */
+  env: Record<string, string>
+  services: readonly RunningService[]
+  /** `http://host:port` of the api. */
+  apiUrl: string
+  /** Starts one more process of ours beside the stack (injector, subscribers), under the same watchdog and labels. */
+  spawn(entry: 'injector' | 'subscribers', env: Record<string, string>): Promise<LabProcess>
+  /** CPU and memory of every replica, cumulative CPU. */
+  usage(): Promise<Usage[]>
+  /** Bytes under the data folders or volumes of stores and brokers. */
+  dataBytes(): Promise<Record<string, number>>
+}
+
+export interface RunningService {
+  service: string
+  replica: number
+  pid?: number
+  /** SIGKILL, as a crash. `restart: on-failure` may bring it back; `start` does. */
+  kill(): Promise<void>
+  /** Stops it in its own way (SIGTERM) and waits. */
+  stop(): Promise<void>
+  /** Brings it back after `kill` or `stop` with the same ports and data, and waits until it is ready. */
+  start(): Promise<void>
+  pause(): Promise<void>
+  resume(): Promise<void>
+}
+
+export interface LabProcess extends AsyncDisposable {
+  pid?: number
+  stdout: Readable
+  /** Resolves when it has ended. */
+  exited: Promise<{ code: number | null; signal: string | null }>
+}
+
+export interface Usage {
+  service: string
+  replica: number
+  cpuSeconds: number
+  rssBytes: number
+  /** Number of processes counted. */
+  processes: number
+}

@@ -1,0 +1,101 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodObject, ZodRawShape, infer as Infer } from 'zod'
+import type { Dashboard } from './dashboard.ts'
+import type { Order, StoredOrder } from './event.ts'
+import type { Context } from './context.ts'
+
+/** What an architecture, with the knobs it runs with, promises about accepted events. */
+export interface Guarantee {
+  level: 'none' | 'at-most-once' | 'at-least-once' | 'effectively-once'
+  /** One sentence, in the words of a report. */
+  says: string
+  /** May an accepted event be missing at the end? `false`, or what excuses it. */
+  mayLose: false | string
+}
+
+export interface AnalyticsQuery {
+  fromMs: number
+  toMs: number
+  by: 'product' | 'store' | 'type' | 'hour'
+}
+
+export interface AnalyticsRow {
+  key: string
+  count: number
+  revenueCents: number
+  avgCents: number
+  minCents: number
+  maxCents: number
+}
+
+/** What one API replica needs of its architecture. */
+export interface Backend extends AsyncDisposable {
+  /** 201 when a 2xx means stored, 202 when it means handed to a broker. */
+  accepted: 201 | 202
+  /** All or nothing. Throws {@link Unavailable} (nothing written) or {@link Unknown} (may have been written). */
+  publish(orders: Order[]): Promise<void>
+  dashboard(): Promise<Dashboard>
+  analytics(query: AnalyticsQuery): Promise<AnalyticsRow[]>
+  /** The listener is called when the dashboard may have changed; the caller coalesces. */
+  onChange(listener: () => void): Disposable
+  /** Is a publish likely to succeed now? Feeds `/readyz`; the reason is shown. */
+  ready(): { ok: true } | { ok: false; reason: string }
+  /** Endpoints of this architecture alone. */
+  routes?(app: FastifyInstance): void
+}
+
+/** How the lab reads the truth once the load is over, from outside the API. */
+export interface Judge extends AsyncDisposable {
+  /** Every stored row once, streamed. An id stored twice comes twice. */
+  persisted(): AsyncIterable<StoredOrder[]>
+  dashboard(): Promise<Dashboard>
+  /** Accepted events that are not stored yet. Cheap: asked for once a second. */
+  backlog(): Promise<number>
+  /** Events stored so far. Cheap: asked for once a second. */
+  stored(): Promise<number>
+}
+
+/** What one fault must look like, as data. */
+export interface FaultExpectation {
+  fault: string
+  service: string
+  /** What clients may see while it lasts. */
+  clients: 'nothing' | 'rejected' | 'rejected-or-unknown'
+  recoversWithinS: number
+  says: string
+}
+
+/** One variant of the whole system: a file (or folder) that reads as its data flow. */
+export interface Architecture<Shape extends ZodRawShape = ZodRawShape> {
+  id: string
+  title: string
+  /** The data flow in one line of ASCII. */
+  flow: string
+  /** Every knob with default and one-line description (`.describe`). */
+  knobs: ZodObject<Shape>
+  guarantee(knobs: Infer<ZodObject<Shape>>): Guarantee
+  /** Idempotent: schema, topics, jobs. Runs as the one-shot service `setup`. */
+  setup?(context: Context<Infer<ZodObject<Shape>>>): Promise<void>
+  api(context: Context<Infer<ZodObject<Shape>>>): Promise<Backend>
+  /** The processes beside the API, by compose service name. */
+  roles: Record<string, (context: Context<Infer<ZodObject<Shape>>>) => Promise<AsyncDisposable>>
+  judge(context: Context<Infer<ZodObject<Shape>>>): Promise<Judge>
+  /** Where a process of ours can be killed on purpose: `<service>:<point>`. */
+  failpoints: readonly string[]
+  faults: readonly FaultExpectation[]
+}
+
+/** The broker or store is away and nothing was written: 503 + Retry-After. */
+export class Unavailable extends Error {
+  override name = 'Unavailable'
+  readonly retryAfterS: number
+  constructor(message: string, retryAfterS = 1) {
+    super(message)
+    this.retryAfterS = retryAfterS
+  }
+}
+
+/** It may have been written, nobody can tell: 504. */
+export class Unknown extends Error {
+  override name = 'Unknown'
+}

@@ -1,0 +1,20 @@
+import type { Architecture } from '../architecture.ts'
+import { suggest } from '../suggest.ts'
+
+/** Every variant of the system. Lazy, so that a process loads only the clients of its own. */
+export const architectures = {
+  null: () => import('./null.ts'),
+  v2: () => import('./v2-redis-streams/index.ts'),
+} satisfies Record<string, () => Promise<{ architecture: Architecture }>>
+
+export type ArchitectureId = keyof typeof architectures
+
+export const ARCHITECTURE_IDS = Object.keys(architectures) as ArchitectureId[]
+
+/** Throws an error that names what there is. */
+export async function loadArchitecture(id: string): Promise<Architecture> {
+  if (!Object.hasOwn(architectures, id)) {
+    throw new Error(`There is no architecture ${JSON.stringify(id)}. Allowed: ${ARCHITECTURE_IDS.join(', ')}.${suggest(id, ARCHITECTURE_IDS)}`)
+  }
+  return (await architectures[id as ArchitectureId]()).architecture
+}

@@ -1,0 +1,59 @@
+/**
+ *  POST ──▶ XADD orders (202) ──▶ worker, batched ──▶ INSERT … ON CONFLICT + totals, one transaction ──▶ XACK + XDEL
+ *                                                          └──▶ projection in Redis ──▶ PUBLISH ──▶ /ws/dashboard
+ *
+ *  Accepted once Redis has it (append-only file, `fsync`); delivered again until stored; stored and counted once, as the
+ *  count is taken from the rows that the same transaction inserted. What Redis shows is a copy of PostgreSQL's totals.
+ */
+import { z } from 'zod'
+import type { Guarantee } from '../../architecture.ts'
+import { defineArchitecture } from '../../define.ts'
+import { createBackend } from './backend.ts'
+import { createJudge } from './judge.ts'
+import { createSchema } from './setup.ts'
+import { startWorker } from './worker.ts'
+
+const knobs = z.object({
+  batch: z.int().min(1).max(10_000).default(1_000).describe('Events a worker stores in one transaction, at most.'),
+  flush: z.int().min(0).max(1_000).default(10).describe('How long a worker waits for a batch to fill, ms.'),
+  consumers: z.int().min(1).max(16).default(1).describe('Worker replicas.'),
+  fsync: z.enum(['no', 'everysec', 'always']).default('always').describe('When Redis syncs its append-only file; decides what a crash of Redis may lose.'),
+  maxlen: z.int().min(100).max(100_000_000).default(2_000_000).describe('Backlog at which orders are refused with 503; never passed, never trimmed.'),
+  api: z.int().min(1).max(16).default(1).describe('API replicas.'),
+  payload: z.enum(['full', 'diff']).default('full').describe('What the dashboard socket pushes: the whole dashboard, or what changed.'),
+})
+
+const MAY_LOSE: Record<z.infer<typeof knobs>['fsync'], Guarantee['mayLose']> = {
+  always: false,
+  everysec: 'events accepted in the last 2 s before a crash of Redis',
+  no: 'events accepted since the operating system last wrote the file, about 30 s, before a crash of Redis',
+}
+
+export const architecture = defineArchitecture({
+  id: 'v2',
+  title: 'Redis Streams, then PostgreSQL',
+  flow: 'HTTP ─▶ Redis Stream (202) ─▶ worker, batched ─▶ PostgreSQL ─▶ Redis projection ─▶ dashboard',
+  knobs,
+  guarantee: ({ fsync }) => ({
+    level: MAY_LOSE[fsync] === false ? 'effectively-once' : 'at-most-once',
+    says: MAY_LOSE[fsync] === false
+      ? 'Every accepted event is stored and counted exactly once.'
+      : `No event is stored or counted twice; lost may be ${MAY_LOSE[fsync]}.`,
+    mayLose: MAY_LOSE[fsync],
+  }),
+  setup: createSchema,
+  api: async (context) => createBackend(context),
+  roles: { worker: startWorker },
+  judge: createJudge,
+  failpoints: [
+    'api:after-publish',
+    'worker:after-read', 'worker:before-commit', 'worker:after-commit', 'worker:after-ack', 'worker:after-projection',
+  ],
+  faults: [
+    { fault: 'kill', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 5, says: 'Connections break; whether the orders on them were accepted is unknown. Those accepted are in Redis.' },
+    { fault: 'kill', service: 'worker', clients: 'nothing', recoversWithinS: 10, says: 'The backlog grows; what the worker held is taken over once it has been idle for 3 s.' },
+    { fault: 'kill', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 10, says: '503 within a second while it is away, 504 for what was on its way; reads fall through to PostgreSQL.' },
+    { fault: 'kill', service: 'postgres', clients: 'nothing', recoversWithinS: 15, says: 'Orders are accepted into the stream; nothing is acknowledged or dropped until it is back.' },
+    { fault: 'pause', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Orders on their way wait up to 4 s, then 504; new ones are refused with 503 after the first second.' },
+  ],
+})

@@ -1,0 +1,22 @@
+import pg from 'pg'
+import type { Context } from '../../context.ts'
+
+/** Of a database that holds nothing but what the lab sent, on loopback or a private network; the compose file says the same. */
+export const ACCOUNT = { user: 'lab', password: 'lab', database: 'lab' }
+
+/** A pool that survives the database: broken connections leave it, and the next query opens another. */
+export function connectPostgres(context: Context, purpose: string, connections: number): pg.Pool {
+  const pool = new pg.Pool({
+    ...context.address('postgres'),
+    ...ACCOUNT,
+    application_name: purpose,
+    max: connections,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 30_000,
+    keepAlive: true,
+  })
+  // Of idle connections; the next query tells.
+  pool.on('error', () => {})
+  return pool
+}

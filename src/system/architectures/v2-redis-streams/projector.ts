@@ -1,0 +1,68 @@
+import type { Redis } from 'ioredis'
+import type pg from 'pg'
+import type { Context } from '../../context.ts'
+import { CHANGES, DASHBOARD, luaScript } from './redis.ts'
+import readTotals from './sql/read-totals.sql?raw'
+import { reasonOf } from './store.ts'
+import { dashboardFromTotals, type TotalsRow } from './totals.ts'
+
+const INTERVAL_MS = 100
+/** Written again without a change of ours: Redis may have come back empty, another worker may have died before its turn. */
+const ANYWAY_MS = 1_000
+
+/** Absolute figures, and only ever larger ones: workers may finish in any order. Returns 1 when it wrote. */
+const SHOW = `
+local shown = tonumber(redis.call('HGET', KEYS[1], 'version') or '-1')
+if tonumber(ARGV[1]) <= shown then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[1], 'json', ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[1])
+return 1
+`
+
+export interface Projector extends AsyncDisposable {
+  /** The totals have changed. */
+  changed(): void
+}
+
+/** Copies the totals from PostgreSQL to Redis, at most ten times a second, and tells the API replicas. */
+export function startProjector(context: Context, pool: pg.Pool, redis: Redis): Projector {
+  const show = luaScript(redis, SHOW)
+  let dirty = true
+  let away = false
+  let lastMs = -Infinity
+  let running: Promise<void> | undefined
+
+  async function project(): Promise<void> {
+    dirty = false
+    lastMs = performance.now()
+    try {
+      const { rows } = await pool.query<TotalsRow>({ name: 'read-totals', text: readTotals })
+      const dashboard = dashboardFromTotals(rows, Date.now())
+      const wrote = await show([DASHBOARD], [dashboard.version, JSON.stringify(dashboard), CHANGES])
+      if (wrote === 1) context.failpoint('after-projection')
+      away = false
+    } catch (error) {
+      dirty = true
+      if (!away) context.log(`projection waits: ${reasonOf(error)}`)
+      away = true
+    }
+    // A large dashboard must not take the database for itself: never more than a third of the time.
+    lastMs = Math.max(lastMs, performance.now() + 2 * (performance.now() - lastMs) - INTERVAL_MS)
+  }
+
+  const timer = setInterval(() => {
+    const sinceMs = performance.now() - lastMs
+    if (running === undefined && sinceMs >= (dirty && !away ? INTERVAL_MS : ANYWAY_MS)) running = project().finally(() => { running = undefined })
+  }, INTERVAL_MS / 4)
+
+  return {
+    changed() {
+      dirty = true
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await running
+      if (dirty && !away) await project()
+    },
+  }
+}

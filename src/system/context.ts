@@ -1,0 +1,69 @@
+import { closeSync, openSync } from 'node:fs'
+
+/** What every part of the system is handed: its knobs, the addresses of its backends, a log, and an end. */
+export interface Context<Knobs = Record<string, unknown>> {
+  knobs: Knobs
+  /** Host and port of a backend, from `<NAME>_HOST` / `<NAME>_PORT`: `address('redis')`. Throws when unset, naming the variables. */
+  address(backend: string): { host: string; port: number }
+  /** One line to this service's log. */
+  log(line: string): void
+  /** Ends the process with SIGKILL when `LAB_FAILPOINT` names this point; otherwise nothing. */
+  failpoint(point: string): void
+  /** Aborted when the process is asked to stop. */
+  signal: AbortSignal
+}
+
+type Env = Record<string, string | undefined>
+
+/** Addresses from `<NAME>_HOST` / `<NAME>_PORT`; `-` in a name becomes `_`. */
+export function addressesFrom(env: Env): Context['address'] {
+  return (backend) => {
+    const name = backend.toUpperCase().replaceAll('-', '_')
+    const host = env[`${name}_HOST`]
+    const port = Number(env[`${name}_PORT`])
+    if (!host) throw new Error(`${name}_HOST is not set: the host of ${backend}, such as 127.0.0.1`)
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+      throw new Error(`${name}_PORT is ${JSON.stringify(env[`${name}_PORT`] ?? '')}: expected the port of ${backend}, 1 to 65535`)
+    }
+    return { host, port }
+  }
+}
+
+/**
+ * `LAB_FAILPOINT=worker:after-commit` kills the process of role `worker` the first time it gets there,
+ * `worker:after-commit@3` the third time. SIGKILL, so nothing is flushed, closed or caught.
+ * `LAB_FAILPOINT_ONCE` names a file that is made before: where it exists, nothing happens, so that the process started in its place lives.
+ */
+export function failpointFrom(env: Env, role: string, kill = () => process.kill(process.pid, 'SIGKILL')): Context['failpoint'] {
+  const once = env['LAB_FAILPOINT_ONCE'] ?? ''
+  const [target, nth = '1'] = (env['LAB_FAILPOINT'] ?? '').split('@')
+  if (!target?.startsWith(`${role}:`)) return () => {}
+  const armed = target.slice(role.length + 1)
+  let left = Number(nth)
+  return (point) => {
+    if (point === armed && --left === 0 && (once === '' || isFirst(once))) kill()
+  }
+}
+
+function isFirst(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx'))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** A context from environment-like variables: a service's own, or those a running system was resolved to. */
+export function createContext<Knobs>(
+  parts: { env: Env; knobs: Knobs; signal: AbortSignal; role?: string; log?: (line: string) => void },
+): Context<Knobs> {
+  return {
+    knobs: parts.knobs,
+    address: addressesFrom(parts.env),
+    log: parts.log ?? (() => {}),
+    failpoint: failpointFrom(parts.env, parts.role ?? ''),
+    signal: parts.signal,
+  }
+}

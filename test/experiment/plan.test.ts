@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { planRun, type RunOptions } from '../../src/experiment/plan.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
+
+const NOWHERE: Runtime = { name: 'local', up: () => Promise.reject(new Error('not asked for')) }
+const plan = (options: Partial<RunOptions>) => planRun({ scenario: 'spike', arch: 'v2', set: [], compose: [], results: 'results', ...options }, NOWHERE, 'lab run')
+
+describe('a plan', () => {
+  test('has defaults for everything', async () => {
+    const { baseRate, knobs, scenario, runId, runTag } = await plan({})
+    expect(baseRate).toBe(500)
+    expect(knobs).toMatchObject({ consumers: 1, fsync: 'always' })
+    expect(scenario.phases.map((phase) => phase.seconds)).toEqual([8, 12, 5, 15, 5, 12])
+    expect(runId).toMatch(/^\d{8}-\d{6}-spike-v2-[0-9a-f]{4}$/)
+    expect(runTag).toBeGreaterThan(0)
+  })
+
+  test.each([['114', 2], ['114s', 2], ['1.9m', 2], ['28.5', 0.5]])('--duration %s stretches every phase alike', async (duration, factor) => {
+    const { scenario } = await plan({ duration })
+    const stretched = [8, 12, 5, 15, 5, 12].map((seconds) => seconds * factor)
+    scenario.phases.forEach((phase, i) => expect(phase.seconds).toBeCloseTo(stretched[i]!))
+  })
+
+  test('takes knobs, rate, connections and subscribers', async () => {
+    const made = await plan({ set: ['batch=50', 'fsync=no'], rate: '12.5', connections: '7', subscribers: '0', seed: '9' })
+    expect(made.knobs).toMatchObject({ batch: 50, fsync: 'no' })
+    expect(made).toMatchObject({ baseRate: 12.5, seed: 9, scenario: { connections: 7, subscribers: 0 } })
+  })
+
+  test.each([
+    [{ scenario: 'spik' }, 'there is no scenario "spik". Did you mean "spike"?'],
+    [{ arch: 'toString' }, 'there is no architecture "toString".'],
+    [{ rate: '0' }, '--rate 0: must be a number from 0.1 to 100000'],
+    [{ rate: '' }, '--rate : must be a number'],
+    [{ connections: '1.5' }, '--connections 1.5: must be a whole number from 1 to 10000'],
+    [{ duration: '5x' }, '--duration 5x: must be a number'],
+    [{ set: ['batch'] }, '--set batch: must read <knob>=<value>'],
+    [{ set: ['batch=none'] }, 'batch'],
+    [{ compose: ['nowhere.yaml'] }, '--compose nowhere.yaml: no such file'],
+  ] as [Partial<RunOptions>, string][])('%j is refused: %s', async (options, says) => {
+    await expect(plan(options)).rejects.toMatchObject({ name: 'LabError', exitCode: 2, message: expect.stringContaining(says) as string })
+  })
+
+  test('all problems are named at once', async () => {
+    await expect(plan({ scenario: 'x', rate: 'y', set: ['z'] })).rejects.toThrow(/scenario "x"[\s\S]*--rate y[\s\S]*--set z/)
+  })
+})

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { judge } from '../../src/reports/verdict.ts'
+import { latencies, phaseRecord, runRecord, STARTED } from './records.ts'
+
+test('a good run passes', () => {
+  expect(judge(runRecord())).toMatchObject({ outcome: 'passed', exitCode: 0, reasons: [] })
+})
+
+test.each(['lost', 'duplicated', 'phantom', 'unexpected', 'altered'] as const)('one %s event fails the run with 7', (kind) => {
+  const verdict = judge(runRecord({ accounting: { [kind]: 1 } }))
+  expect(verdict).toMatchObject({ outcome: 'failed', exitCode: 7 })
+  expect(verdict.reasons[0]).toContain(`1 ${kind}`)
+})
+
+test('one miscounted figure fails the run with 7, named', () => {
+  const verdict = judge(runRecord({ accounting: { miscounted: [{ figure: 'count', expected: 1_000, shown: 999 }] } }))
+  expect(verdict.exitCode).toBe(7)
+  expect(verdict.reasons[0]).toContain('count shows 999, the stored ids make 1,000')
+})
+
+test('a backlog that does not drain fails the run with 7', () => {
+  expect(judge(runRecord({ events: [{ type: 'settled', tookMs: 60_000, backlog: 12, drained: false }] }))).toMatchObject({ exitCode: 7 })
+})
+
+test('what may be lost by the guarantee fails nothing', () => {
+  const run = { ...STARTED, guarantee: { level: 'at-most-once' as const, says: '', mayLose: 'while the consumer is away' } }
+  expect(judge({ ...runRecord({ accounting: { lost: 3 } }), run }).outcome).toBe('passed')
+})
+
+const late = phaseRecord({ histograms: { latency: latencies(2_000), sendLag: latencies(50_000) } })
+
+test('a measurement that cannot be believed is invalid, with the reason', () => {
+  const verdict = judge(runRecord({ phases: [late] }))
+  expect(verdict).toMatchObject({ outcome: 'invalid', exitCode: 6 })
+  expect(verdict.reasons[0]).toMatch(/^send lag in hold/)
+})
+
+test('lost data outweighs an invalid measurement', () => {
+  expect(judge(runRecord({ phases: [late], accounting: { lost: 1 } }))).toMatchObject({ outcome: 'failed', exitCode: 7 })
+})
+
+test('a missed expectation fails the run with 4, with what was measured', () => {
+  const verdict = judge(runRecord({ phases: [phaseRecord({ histograms: { latency: latencies(2_000_000), sendLag: latencies(500) } })] }))
+  expect(verdict).toMatchObject({ outcome: 'failed', exitCode: 4 })
+  expect(verdict.reasons[0]).toMatch(/p99 latency of orders \(ms\) at most 1000, measured 2000/)
+})
+
+test('a subscriber left behind is a missed expectation', () => {
+  expect(judge(runRecord({ watched: { ...runRecord().watched!, lowest: 900 } }))).toMatchObject({ exitCode: 4 })
+})
+
+test('a service that died and stayed dead fails the run, one that was restarted does not', () => {
+  const death = { type: 'service-exited' as const, atMs: 0, service: 'worker', replica: 0, code: 1, signal: null, expected: false, willRestart: false, lastLines: [] }
+  expect(judge(runRecord({ deaths: [death] }))).toMatchObject({ outcome: 'failed', exitCode: 4 })
+  expect(judge(runRecord({ deaths: [{ ...death, willRestart: true }] })).outcome).toBe('passed')
+})

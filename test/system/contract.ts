@@ -1,0 +1,166 @@
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadArchitecture, type ArchitectureId } from '../../src/system/architectures/index.ts'
+import type { AnalyticsRow } from '../../src/system/architecture.ts'
+import { analyse } from '../../src/system/analytics.ts'
+import type { Order } from '../../src/system/event.ts'
+import { BAD_REQUESTS } from './bad-requests.ts'
+import { drive, post, until, watch, type Fates } from './client.ts'
+import { expectedDashboard, randomOrders, wire, withoutMoment } from './orders.ts'
+import { drained, startStack, storedOrders, type Stack } from './stack.ts'
+
+/** Every accepted order is stored once, as it was sent; nothing that was refused is stored; the dashboard says exactly that. */
+async function expectExact(stack: Stack, fates: Fates): Promise<void> {
+  const shown = await drained(stack.judge)
+  const stored = await storedOrders(stack.judge)
+  const ids = new Set(stored.map((it) => it.id))
+  expect(ids.size, 'stored twice').toBe(stored.length)
+  expect([...fates.ok].filter((id) => !ids.has(id)), 'accepted and lost').toEqual([])
+  expect([...fates.rejected].filter((id) => ids.has(id)), 'refused and stored').toEqual([])
+  const altered = stored.filter(({ persistedAtMs: _, ...order }) => !sameOrder(order, fates.sent.get(order.id)))
+  expect(altered, 'altered, or never sent').toEqual([])
+  expect(withoutMoment(shown)).toEqual(expectedDashboard(stored))
+}
+
+function sameOrder(a: Order, b: Order | undefined): boolean {
+  return b !== undefined && a.id === b.id && a.type === b.type && a.store === b.store && a.product === b.product
+    && a.amountCents === b.amountCents && a.timestampMs === b.timestampMs
+}
+
+/** The promises that every architecture keeps, tried from outside. `backends`: services that are not ours, each restarted under load. */
+export async function contract(id: ArchitectureId, backends: readonly string[]): Promise<void> {
+  const architecture = await loadArchitecture(id)
+  const survives = architecture.failpoints.length > 0
+
+  describe(`${id}, running`, () => {
+    let stack: Stack
+    let base: string
+    const fates: Fates = { sent: new Map(), ok: new Set(), rejected: new Set(), unknown: new Set() }
+    const remember = (orders: readonly Order[]) => orders.forEach((it) => { fates.sent.set(it.id, it); fates.ok.add(it.id) })
+    beforeAll(async () => {
+      stack = await startStack(id, { knobs: { payload: 'diff' } })
+      base = `${stack.url}/api/${id}`
+    })
+    afterAll(() => stack[Symbol.asyncDispose]())
+
+    it('shows an accepted order on the socket, first in full, then what changed', async () => {
+      using watcher = await watch(stack.url)
+      await until('a first message', () => watcher.kinds.length > 0)
+      const orders = randomOrders(20, 1, Date.now())
+      for (const order of orders) expect((await post(`${base}/order`, JSON.stringify(wire(order)))).body).toEqual({ id: order.id })
+      remember(orders)
+      await until('20 orders on the socket', () => watcher.latest()?.count === 20)
+      expect(withoutMoment(watcher.latest()!)).toEqual(expectedDashboard(orders))
+      expect(watcher.violations).toEqual([])
+      expect(watcher.kinds[0]).toBe('full')
+      expect(watcher.kinds.slice(1)).toContain('diff')
+      watcher.ask('{"type":"full"}')
+      await until('a full message on request', () => watcher.kinds.at(-1) === 'full')
+    })
+
+    it('counts an id once, however often it is sent', async () => {
+      const [first, second] = randomOrders(2, 2, Date.now()) as [Order, Order]
+      for (let i = 0; i < 5; i++) expect((await post(`${base}/order`, JSON.stringify(wire(first)))).status).toBeLessThan(300)
+      const upper = JSON.stringify({ ...wire(second), id: second.id.toUpperCase() })
+      const answers = await Promise.all(Array.from({ length: 5 }, () => post(`${base}/order`, upper)))
+      expect(answers.map((it) => it.body)).toEqual(Array(5).fill({ id: second.id }))
+      expect((await post(`${base}/orders`, JSON.stringify([first, second, first].map(wire)))).status).toBeLessThan(300)
+      remember([first, second])
+      await expectExact(stack, fates)
+    })
+
+    it('takes a batch whole or not at all, and names what is wrong', async () => {
+      const orders = randomOrders(5, 3, Date.now())
+      const wrong = orders.map((it, i) => (i === 2 || i === 4 ? { ...wire(it), store: 'nowhere' } : wire(it)))
+      const answer = await post(`${base}/orders`, JSON.stringify(wrong))
+      expect(answer.status).toBe(400)
+      expect(answer.body).toMatchObject({ index: 2, field: 'store', errors: [{ index: 2, field: 'store' }, { index: 4, field: 'store' }] })
+      orders.forEach((it) => { fates.sent.set(it.id, it); fates.rejected.add(it.id) })
+      const good = randomOrders(5, 4, Date.now())
+      const lines = good.map((it) => JSON.stringify(wire(it))).join('\n')
+      expect((await post(`${base}/orders`, lines, 'application/x-ndjson')).body).toEqual({ count: 5, ids: good.map((it) => it.id) })
+      remember(good)
+      expect((await post(`${base}/orders`, 'x'.repeat(600_000))).status).toBe(413)
+      expect((await post(`${base}/orders`, lines, 'text/csv')).status).toBe(415)
+      await expectExact(stack, fates)
+    })
+
+    it.each(BAD_REQUESTS)('refuses %s with %i', async (_what, status, body, type, headers) => {
+      const answer = await post(`${base}/order`, body, type, headers)
+      expect([answer.status, typeof answer.body['error']]).toEqual([status, 'string'])
+    })
+
+    it('refuses what is no HTTP, and lives', async () => {
+      const { hostname, port } = new URL(stack.url)
+      for (const bytes of ['GARBAGE\r\n\r\n', `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, `POST /api/${id}/order HTTP/1.1\r\ncontent-length: x\r\n\r\n`]) {
+        const socket = connect(Number(port), hostname)
+        const reply = new Promise<string>((resolve) => {
+          socket.once('data', (data) => resolve(String(data))).once('close', () => resolve('closed')).on('error', () => {})
+        })
+        socket.write(bytes)
+        expect(await reply).toMatch(/^HTTP\/1\.1 4\d\d |^closed/)
+        socket.destroy()
+      }
+      expect((await fetch(`${stack.url}/livez`)).status).toBe(200)
+    })
+
+    it('closes a socket that sends too much, and no other', async () => {
+      using watcher = await watch(stack.url)
+      using other = await watch(stack.url)
+      watcher.ask('nonsense')
+      watcher.ask('x'.repeat(65 * 1024))
+      expect((await watcher.closed).code).toBe(1009)
+      await until('the other one lives', () => other.latest() !== undefined)
+    })
+
+    it('adds up 50,000 random orders, extremes included, and answers questions about them', async () => {
+      const nowMs = Date.now()
+      const orders = randomOrders(50_000, 5, nowMs)
+      const sent = await drive(base, orders, { batch: 1_000, inFlight: 4 })
+      expect([sent.ok.size, sent.rejected.size, sent.unknown.size]).toEqual([50_000, 0, 0])
+      remember(orders)
+      await expectExact(stack, fates)
+      const from = Date.UTC(2022, 0, 1)
+      const to = Date.UTC(2024, 0, 1)
+      for (const by of ['product', 'store', 'type', 'hour'] as const) {
+        const response = await fetch(`${stack.url}/api/analytics?from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}&by=${by}`)
+        const rows = (await response.json()) as AnalyticsRow[]
+        const accepted = [...fates.ok].map((it) => fates.sent.get(it)!)
+        expect(rows).toEqual(analyse(accepted, { fromMs: from, toMs: to, by }))
+      }
+    })
+  })
+
+  describe.runIf(survives)(`${id}, killed at`, () => {
+    it.each(architecture.failpoints)('%s: loses nothing, doubles nothing', async (failpoint) => {
+      const armed = (folder: string) => ({ LAB_FAILPOINT: `${failpoint}@2`, LAB_FAILPOINT_ONCE: join(folder, 'fired') })
+      await using stack = await startStack(id, { knobs: { batch: '50' }, env: armed })
+      const fates = await drive(`${stack.url}/api/${id}`, randomOrders(1_500, 6, Date.now()), { inFlight: 24, attempts: 50 })
+      expect(fates.ok.size).toBe(1_500)
+      await expectExact(stack, fates)
+      const deaths = stack.events.filter((it) => it.type === 'service-exited' && it.signal === 'SIGKILL')
+      expect(deaths, 'it was killed there, once').toHaveLength(1)
+    })
+  })
+
+  describe.runIf(backends.length > 0)(`${id}, under load`, () => {
+    it.each(backends)('ends exact when %s is killed and comes back', async (backend) => {
+      await using stack = await startStack(id)
+      const service = stack.system.services.find((it) => it.service === backend)!
+      using watcher = await watch(stack.url)
+      const driving = drive(`${stack.url}/api/${id}`, randomOrders(4_000, 7, Date.now()), { inFlight: 16, pauseMs: 8 })
+      await sleep(500)
+      await service.kill()
+      await sleep(1_000)
+      await service.start()
+      const fates = await driving
+      expect(fates.ok.size).toBeGreaterThan(500)
+      await expectExact(stack, fates)
+      const shown = await stack.judge.dashboard()
+      await until('the socket shows the end', () => watcher.latest()?.count === shown.count)
+      expect(watcher.violations).toEqual([])
+    })
+  })
+}

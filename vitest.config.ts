@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config'
+
+/** Modules without effects: their lines are what the coverage bound is about. */
+const PURE = [
+  'src/system/{dashboard,diff,event,knobs,validation,suggest}.ts',
+  'src/load/{pacer,order-id,customers,fifo,http-reply,reply-parser,requests,retries,tally}.ts',
+  'src/measure/{histogram,ledger,recorder}.ts',
+  'src/run/{state,series}.ts',
+  'src/reports/*.ts',
+  'src/runtime/{compose,compose-merge,compose-keys,interpolate}.ts',
+  'src/experiment/{alerts,channel,load,second}.ts',
+]
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    coverage: {
+      provider: 'v8',
+      include: PURE,
+      exclude: ['src/reports/write.ts'],
+      reporter: ['text-summary'],
+      thresholds: { lines: 80 },
+    },
+    projects: [
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.{ts,tsx}'], exclude: ['test/**/*.live.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'live',
+          include: ['test/**/*.live.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          globalSetup: ['test/no-leftovers.ts'],
+        },
+      },
+    ],
+  },
+})
