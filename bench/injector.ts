@@ -3,14 +3,14 @@
  * The generator is pinned to core 0, the server to core 1. Prints Markdown. `node bench/injector.ts [rounds] [seconds]`
  */
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { accessSync, constants } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { CONSTANT_BODY } from './constant-body.ts'
 import { connectInjector } from '../src/load/injector-client.ts'
 import type { InjectorSnapshot, LedgerPatch, LoadPlan } from '../src/load/control.ts'
 import { machineMeter } from '../src/measure/machine.ts'
@@ -24,7 +24,6 @@ const CONNECTIONS = 64
 const OPEN_LOOP = { rate: 20_000, seconds: 20, runs: 5 }
 const GENERATOR = ['taskset', '-c', '0']
 const SERVER = ['taskset', '-c', '1']
-const BODY = '{"id":"01970000-0000-7000-8000-000000000000","type":"order_placed","store":"store-01","product":"latte","amount":2.65,"timestamp":"2026-01-01T00:00:00.000Z"}'
 
 const run = promisify(execFile)
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
@@ -54,14 +53,16 @@ function others(): Generator[] {
     found.push({ name, round })
   }
   const lua = join(folder, 'post.lua')
-  writeFileSync(lua, `wrk.method = "POST"\nwrk.body = [[${BODY}]]\nwrk.headers["Content-Type"] = "application/json"\n`)
-  add('wrk', (url) => ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', lua, url], (out) => Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1]))
-  add('oha', (url) => ['--no-tui', '--output-format', 'json', '-c', `${CONNECTIONS}`, '-z', `${seconds}s`, '-m', 'POST', '-T', 'application/json', '-d', BODY, url],
-    (out) => (JSON.parse(out) as { summary: { requestsPerSec: number } }).summary.requestsPerSec)
+  writeFileSync(lua, `wrk.method = "POST"\nwrk.body = [[${CONSTANT_BODY}]]\nwrk.headers["Content-Type"] = "application/json"\n`)
+  const wrkRate = (out: string) => Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1])
+  add('wrk', (url) => ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', lua, url], wrkRate)
+  const ohaPost = ['-m', 'POST', '-T', 'application/json', '-d', CONSTANT_BODY]
+  const ohaRate = (out: string) => (JSON.parse(out) as { summary: { requestsPerSec: number } }).summary.requestsPerSec
+  add('oha', (url) => ['--no-tui', '--output-format', 'json', '-c', `${CONNECTIONS}`, '-z', `${seconds}s`, ...ohaPost, url], ohaRate)
   const script = join(folder, 'k6.js')
   writeFileSync(script, `import http from 'k6/http'
 export const options = { vus: ${CONNECTIONS}, duration: '${seconds}s', discardResponseBodies: true, summaryTrendStats: ['p(99)'] }
-export default () => { http.post(__ENV.URL, ${JSON.stringify(BODY)}, { headers: { 'Content-Type': 'application/json' } }) }
+export default () => { http.post(__ENV.URL, ${JSON.stringify(CONSTANT_BODY)}, { headers: { 'Content-Type': 'application/json' } }) }
 export const handleSummary = (data) => ({ stdout: String(data.metrics.http_reqs.values.rate) })\n`)
   add('k6', (url) => ['run', '--quiet', '-e', `URL=${url}`, script], (out) => Number(out.trim().split('\n').at(-1)))
   return found
@@ -130,15 +131,19 @@ async function peaks(port: number): Promise<void> {
     }
   }
   const ours = median(figures.get(generators[0]!.name)!)
-  console.log(`\n| ${CONNECTIONS} connections, ${rounds} × ${seconds} s | median /s | lowest – highest | the injector ÷ it |\n| --- | ---: | ---: | ---: |`)
+  row(`\n| ${CONNECTIONS} connections, ${rounds} × ${seconds} s`, 'median /s', 'lowest – highest', 'the injector ÷ it')
+  row('| ---', '---:', '---:', '---:')
   for (const [name, all] of figures) {
-    console.log(`| ${name} | ${thousands(median(all))} | ${thousands(Math.min(...all))} – ${thousands(Math.max(...all))} | ${(ours / median(all)).toFixed(2)} |`)
+    const spread = `${thousands(Math.min(...all))} – ${thousands(Math.max(...all))}`
+    row(`| ${name}`, thousands(median(all)), spread, (ours / median(all)).toFixed(2))
   }
   console.log(`\nStolen CPU time meanwhile: ${(meter.read().stealShare * 100).toFixed(1)} %.`)
 }
 
 async function openLoopRuns(port: number): Promise<void> {
-  console.log(`\n| open loop, ${thousands(OPEN_LOOP.rate)}/s for ${OPEN_LOOP.seconds} s | send lag p50 ms | p99 ms | max ms | orders ok | accounting | injector CPU | stolen |\n${'| ---: '.repeat(8)}|`)
+  const title = `\n| open loop, ${thousands(OPEN_LOOP.rate)}/s for ${OPEN_LOOP.seconds} s`
+  row(title, 'send lag p50 ms', 'p99 ms', 'max ms', 'orders ok', 'accounting', 'injector CPU', 'stolen')
+  row('| ---', ...Array<string>(7).fill('---:'))
   for (let i = 1; i <= OPEN_LOOP.runs; i++) {
     await using child = await startControlled(entries().injector, GENERATOR)
     await using injector = await connectInjector(child.target)
@@ -160,14 +165,14 @@ async function openLoopRuns(port: number): Promise<void> {
     patches.forEach(collecting.ledger)
     const evidence = collecting.done(invalid)
     // The server keeps no log: the last check compares with an empty one, so it is left out.
-    const exact = accountingChecks(evidence, []).slice(0, -1).every(({ ok }) => ok) && evidence.last.events.scheduled === OPEN_LOOP.rate * OPEN_LOOP.seconds
+    const adds = accountingChecks(evidence, []).slice(0, -1).every(({ ok }) => ok)
+    const exact = adds && evidence.last.events.scheduled === OPEN_LOOP.rate * OPEN_LOOP.seconds
     const lag = (percentile: number) => percentileMs(evidence.sendLag, percentile).toFixed(2)
     const busy = snapshots.filter(({ series }) => series.some(({ sends }) => sends > 0))
     const cpu = busy.reduce((sum, { cpuShare }) => sum + cpuShare, 0) / busy.length
     const { ok, scheduled } = evidence.last.events
-    console.log(
-      `| run ${i} | ${lag(50)} | ${lag(99)} | ${lag(100)} | ${thousands(ok)} of ${thousands(scheduled)} | ${exact ? 'exact' : 'WRONG'} | ${(cpu * 100).toFixed(0)} % | ${(stealShare * 100).toFixed(1)} % |`,
-    )
+    const orders = `${thousands(ok)} of ${thousands(scheduled)}`
+    row(`| run ${i}`, lag(50), lag(99), lag(100), orders, exact ? 'exact' : 'WRONG', percent(cpu), percent(stealShare))
   }
 }
 
@@ -175,6 +180,14 @@ function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length / 2
   return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function row(...cells: string[]): void {
+  console.log(`${cells.join(' | ')} |`)
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
 }
 
 function thousands(value: number): string {

@@ -109,6 +109,12 @@ lab
   .action(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options))
 
 lab
+  .command('setup')
+  .description('fetch ahead what an architecture needs')
+  .addOption(arch())
+  .action(async (options) => (await import('./commands/setup.ts')).setupCommand(options))
+
+lab
   .command('clean')
   .description('remove leftovers of dead runs, and nothing else')
   .option('--dry-run', 'only show them')

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { composeFiles, loadArchitecture } from '../experiment/plan.ts'
+import { readComposeFiles } from '../runtime/compose-read.ts'
 import { readStack, type ProviderName } from '../runtime/compose.ts'
 import { ARCHITECTURE_IDS } from '../system/architectures/index.ts'
 
@@ -8,7 +8,7 @@ export async function providersOf(arch: string | undefined): Promise<Record<stri
   const ids = arch === undefined ? ARCHITECTURE_IDS : [(await loadArchitecture(arch)).id]
   return Object.fromEntries(
     ids.map((id) => {
-      const { services } = readStack(composeFiles(id).map((path) => ({ path, text: readFileSync(path, 'utf8') })), {})
+      const { services } = readStack(readComposeFiles(composeFiles(id)), {})
       return [id, [...new Set(Object.values(services).map((service) => service.provider))]]
     }),
   )

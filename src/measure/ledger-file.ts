@@ -70,7 +70,7 @@ interface StoredPatch {
   times: Buffer
 }
 
-/** The records of a ledger file in order; ends quietly before a last record that is cut off. Throws for a file that is none, or damaged inside. */
+/** The records in order; ends quietly before a last one that is cut off. Throws for a file that is no ledger, or damaged inside. */
 async function* recordsOf(path: string): AsyncGenerator<StoredPatch> {
   await using file = await open(path, 'r')
   let held = Buffer.alloc(0)
@@ -170,8 +170,9 @@ export function fateName(fate: Fate): (typeof FATE_NAMES)[number] {
 export async function timesOf(path: string, wanted: Iterable<{ source: number; sequence: number }>): Promise<Map<number, Map<number, number>>> {
   const bySource = Map.groupBy(wanted, ({ source }) => source)
   const found = new Map<number, Map<number, number>>()
-  for await (const { source, fromEvent, baseMs, times, events } of recordsOf(path)) {
-    const here = new Set(bySource.get(source)?.filter(({ sequence }) => sequence >= fromEvent && sequence < events).map(({ sequence }) => sequence))
+  for await (const { source, events, fromEvent, baseMs, times } of recordsOf(path)) {
+    const sequences = (bySource.get(source) ?? []).map(({ sequence }) => sequence)
+    const here = new Set(sequences.filter((sequence) => sequence >= fromEvent && sequence < events))
     if (here.size === 0) continue
     let sequence = fromEvent
     for (const timeMs of timesIn(baseMs, times)) {

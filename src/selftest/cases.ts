@@ -175,6 +175,8 @@ export const INJECTOR_CASES: InjectorCase[] = [
       allArrive(evidence),
       same('events unknown, received by the server', server.seen.length, evidence.last.events.unknown),
       same('the rest never sent', evidence.last.events.scheduled - server.seen.length, evidence.last.events.neverSent),
+      // A connection given up is free again: the other 90 are sent, though only 20 can wait for their answers at a time.
+      within('received by the server', 90, server.seen.length, 6, 6, 'events'),
       // 30 are open after 0.6 s, so of each second's 50 arrivals 20 find no room.
       within('never sent for the limit on open ones', 60, evidence.last.errors['open-limit'] ?? 0, 6, 6, 'events'),
       within('shortest latency', 1_000, evidence.latency.minNonZeroValue / 1000, 1, 100),

@@ -32,7 +32,8 @@ export function entries(): Entries {
 export async function startControlled(file: string, prefix: readonly string[] = []): Promise<{ target: ControlTarget } & AsyncDisposable> {
   const token = randomBytes(16).toString('hex')
   const [command, ...args] = [...prefix, process.execPath, file]
-  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LAB_CONTROL_TOKEN: token, LAB_CONTROL_PORT: '0' } })
+  const env = { ...process.env, LAB_CONTROL_TOKEN: token, LAB_CONTROL_PORT: '0' }
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)))
   const dispose = () => ended(child)
@@ -47,9 +48,10 @@ export async function startControlled(file: string, prefix: readonly string[] = 
 
 async function firstLine(child: ChildProcess, said: () => string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const timer = setTimeout(() => reject(new Error(`${child.spawnargs.join(' ')}: no port after ${START_TIMEOUT_MS / 1000} s\n${said()}`)), START_TIMEOUT_MS)
+  const failed = (how: string) => reject(new Error(`${child.spawnargs.join(' ')} ${how}\n${said()}`))
+  const timer = setTimeout(() => failed(`gave no port within ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
   createInterface(child.stdout!).once('line', resolve)
-  child.once('exit', (code) => reject(new Error(`${child.spawnargs.join(' ')} ended with ${code}\n${said()}`)))
+  child.once('exit', (code) => failed(`ended with ${code}`))
   child.once('error', reject)
   try {
     return await promise

@@ -64,15 +64,17 @@ export function disagreements(evidence: Pick<Evidence, 'ledger' | 'plan'>, seen:
     const id = parseOrderId(entry.id)
     const held = id && evidence.ledger.get(id.source)
     if (!held || id.sequence >= held.events || id.runTag !== evidence.plan.runTag) wrong.push(`${entry.id} received, but not in the ledger`)
-    else if (id.timeMs !== held.timesMs[id.sequence]) wrong.push(`${entry.id}: time ${id.timeMs} in the id, ${held.timesMs[id.sequence]} in the ledger`)
-    else bySource.set(id.source, (bySource.get(id.source) ?? new Map<number, Seen>()).set(id.sequence, entry))
+    else if (id.timeMs !== held.timesMs[id.sequence]) {
+      wrong.push(`${entry.id}: time ${id.timeMs} in the id, ${held.timesMs[id.sequence]} in the ledger`)
+    } else bySource.set(id.source, (bySource.get(id.source) ?? new Map<number, Seen>()).set(id.sequence, entry))
   }
   for (const [source, { events, fates }] of evidence.ledger) {
     for (let sequence = 0; sequence < events; sequence++) {
       const entry = bySource.get(source)?.get(sequence)
       const implied = impliedFates(entry ?? { atMs: [], answers: [] })
       const fate = fates.get(sequence)
-      if (!implied.includes(fate) && !(mayDisbelieve && fate === UNKNOWN)) wrong.push(`source ${source} event ${sequence}: ${FATE_NAMES[fate]}, the server answered [${entry?.answers.join(' ') ?? ''}]`)
+      if (implied.includes(fate) || (mayDisbelieve && fate === UNKNOWN)) continue
+      wrong.push(`source ${source} event ${sequence}: ${FATE_NAMES[fate]}, the server answered [${entry?.answers.join(' ') ?? ''}]`)
     }
   }
   return wrong.length === 0 ? 'none' : `${wrong.length}, first: ${wrong[0]}`
@@ -96,7 +98,9 @@ export function stallLatenciesMs(plan: LoadPlan, fromMs: number, toMs: number): 
 }
 
 /** Each percentile of the histogram against the same one (nearest rank) of the known latencies. */
-export function percentileChecks(says: string, histogram: Histogram, knownMs: readonly number[], percentiles: readonly number[], toleranceMs: number): Check[] {
+export function percentileChecks(
+  says: string, histogram: Histogram, knownMs: readonly number[], percentiles: readonly number[], toleranceMs: number,
+): Check[] {
   return percentiles.map((percentile) => {
     const known = knownMs[Math.max(0, Math.ceil((percentile / 100) * knownMs.length) - 1)] ?? NaN
     return within(`${says} p${percentile}`, known, percentileMs(histogram, percentile), toleranceMs, toleranceMs)
@@ -107,5 +111,6 @@ export function percentileChecks(says: string, histogram: Histogram, knownMs: re
 export function littleCheck({ sums }: Pick<Evidence, 'sums'>, durationMs: number, tolerance: number): Check {
   const counted = sums.inFlightSum / sums.inFlightSamples
   const computed = (sums.sends / (durationMs * 1000)) * (sums.serviceSumUs / sums.serviceCount)
-  return within("Little's law: open on sockets against rate × service time", computed, counted, computed * tolerance, computed * tolerance, 'requests')
+  const margin = computed * tolerance
+  return within("Little's law: open on sockets against rate × service time", computed, counted, margin, margin, 'requests')
 }

@@ -28,7 +28,7 @@ export const PUSHER_SCRIPT = {
   last: 32,
 } as const
 
-/** A dashboard of one product whose count grows by 10 ten times a second, by diffs, once somebody is connected; it pushes {@link PUSHER_SCRIPT}. */
+/** A dashboard of one product whose count grows by 10 ten times a second once somebody is connected, with the surprises of {@link PUSHER_SCRIPT}. */
 export async function startPusher(): Promise<{ port: number; report(): PusherReport }> {
   const http = createServer()
   const server = new WebSocketServer({ server: http, perMessageDeflate: false })
@@ -86,6 +86,7 @@ function full(version: number): string {
 function message(kind: 'full' | 'diff', version: number, off: number): string {
   const count = 10 * version
   const tally = { count: count - off, revenueCents: 0 }
+  const from = kind === 'diff' ? { from: version - 1 } : {}
   const maps = { byProduct: { latte: tally }, byStore: { 'store-01': tally }, byType: { order_paid: tally }, byHour: { '2026-01-01T00:00Z': tally } }
-  return JSON.stringify({ kind, version, ...(kind === 'diff' ? { from: version - 1 } : {}), asOf: '2026-01-01T00:00:00.000Z', count, ...maps, top: [] })
+  return JSON.stringify({ kind, version, ...from, asOf: '2026-01-01T00:00:00.000Z', count, ...maps, top: [] })
 }

@@ -1,7 +1,6 @@
 /**
- * From bytes to orders. Hand-written: on the benchmark's body (one valid order) a check takes 0.3 µs where
- * the same JSON Schema compiled by ajv, with the formats and the cents that it cannot express done afterwards, takes more
- * than twice that, and its messages would have to be translated into field names anyway.
+ * From bytes to orders. Hand-written: checking a valid, parsed order takes 0.5–0.6 µs of CPU; the JSON Schema compiled by
+ * Fastify's ajv with formats, and `Date.parse` after it, takes 1.7 µs, has not looked at the cents by then, and speaks of paths, not fields.
  */
 import { MAX_AMOUNT_CENTS, MAX_BATCH, MAX_CLOCK_AHEAD_MS, OLDEST_TIMESTAMP_MS, ORDER_TYPES, PRODUCTS, STORES, type Order, type OrderType } from './event.ts'
 import { Refusal, type ErrorBody } from './problem.ts'

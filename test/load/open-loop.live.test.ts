@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, test } from 'vitest'
 import { perform } from '../../src/load/conductor.ts'
 import type { InjectorSnapshot, LoadPlan } from '../../src/load/control.ts'
+import { OK, REJECTED, UNKNOWN } from '../../src/measure/ledger.ts'
 import { evidenceOf } from '../../src/selftest/evidence.ts'
 import { requestReader } from '../../src/selftest/request-reader.ts'
 
@@ -78,6 +79,34 @@ describe('what comes back wrong is unknown', () => {
     const { url } = await serve(reply)
     const { last } = await run(planFor(url))
     expect([last.events.unknown, last.errors]).toEqual([30, { [kind]: 30 }])
+  })
+})
+
+describe('an order tried twice', () => {
+  const refuse = (socket: Socket) => socket.write('HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n')
+  const reset = (socket: Socket) => socket.resetAndDestroy()
+  const accept = (socket: Socket) => socket.write(PLAIN)
+  const forbid = (socket: Socket) => socket.write('HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n')
+  test.each([
+    ['refused, then accepted: ok', refuse, accept, 'ok', 2],
+    ['lost, then accepted: ok', reset, accept, 'ok', 2],
+    ['refused twice: rejected', refuse, refuse, 'rejected', 2],
+    ['lost, then refused: unknown, the first may have been stored', reset, refuse, 'unknown', 2],
+    ['lost, then forbidden: unknown', reset, forbid, 'unknown', 2],
+    ['refused, then lost: unknown', refuse, reset, 'unknown', 2],
+    ['forbidden: not tried again', forbid, accept, 'rejected', 1],
+  ] as const)('%s', async (_name, first, second, outcome, attempts) => {
+    const came = new Map<string, number>()
+    const { url } = await serve((socket, text) => {
+      const id = /"id":"([^"]+)"/.exec(text)![1]!
+      came.set(id, (came.get(id) ?? 0) + 1)
+      if (came.get(id) === 1) first(socket)
+      else second(socket)
+    })
+    const { last, ledger } = await run(planFor(url, { retries: 1, timeoutMs: 1_000, phases: [{ name: 'c', durationMs: 100, shape: { kind: 'constant', rate: 50 } }] }))
+    expect(last.events).toMatchObject({ scheduled: 5, sent: 5, [outcome]: 5 })
+    expect([...came.values()]).toEqual(Array(5).fill(attempts))
+    expect(ledger.get(0)!.fates.get(4)).toBe({ ok: OK, rejected: REJECTED, unknown: UNKNOWN }[outcome])
   })
 })
 

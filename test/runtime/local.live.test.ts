@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { MissingPrerequisite, ServiceFailed } from '../../src/runtime/errors.ts'
 import { reservePorts } from '../../src/runtime/local/ports.ts'
 import { answersPing } from '../../src/runtime/local/redis.ts'
+import { createLocal } from '../../src/runtime/local/local.ts'
 import { httpStatus } from '../../src/runtime/local/node.ts'
 import { readEnviron } from '../../src/runtime/processes.ts'
 import { runFolder } from '../../src/runtime/run-folder.ts'
@@ -284,6 +285,24 @@ describe('a port', () => {
     await first[Symbol.asyncDispose]()
     await (await reservePorts(['A_PORT'], first.ports))[Symbol.asyncDispose]()
   })
+})
+
+it('starts processes of our own beside the stack, and ends them with it', async () => {
+  const run = bringUp('plain.yaml')
+  const system = await run.system
+  const injector = await system.spawn('injector', { LAB_CONTROL_TOKEN: 'secret' })
+  const [first] = (await once(injector.stdout, 'data')) as [Buffer]
+  expect(JSON.parse(first.toString().split('\n')[0]!)).toEqual({ control: expect.any(Number) })
+  expect(readEnviron(injector.pid!).get('LAB_RUN')).toBe(run.runId)
+  await system[Symbol.asyncDispose]()
+  expect(await injector.exited).toBeDefined()
+  expect(remains(run.runId)).toEqual([])
+  await expect(system.spawn('injector', {})).rejects.toThrow('being taken down')
+})
+
+it.each(['../x', '', 'a/b', 'a b'])('refuses %j as the id of a run', async (runId) => {
+  const never = new AbortController().signal
+  await expect(createLocal().up({ runId, files: [], env: {}, logDir: '/nowhere', signal: never, on: () => undefined })).rejects.toThrow('run id')
 })
 
 it('logs go to a file each, straight from the service', async () => {

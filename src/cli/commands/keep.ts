@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { local } from '../../runtime/local/local.ts'
+import { cacheDir } from '../../runtime/cache.ts'
 import { self } from '../../runtime/run-mark.ts'
 import { envFromKnobs } from '../../system/knobs.ts'
 import { forget, remember, type KeeperMessage, type Kept } from '../keeper.ts'
@@ -19,7 +19,8 @@ export async function keepCommand(options: { arch: string; port: string; set: st
     const architecture = await loadArchitecture(options.arch)
     const knobs = knobsOf(architecture, options.set, [])
     const runId = `up-${options.arch}-${process.pid}`
-    const logDir = join(tmpdir(), `load-lab-logs-${runId}`)
+    const logDir = join(cacheDir(), 'up', 'logs', options.arch)
+    await rm(logDir, { recursive: true, force: true })
     await mkdir(logDir, { recursive: true })
     await using system = await local.up({
       runId,

@@ -3,6 +3,7 @@ import { knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { entryPath } from '../../runtime/entry.ts'
 import type { RuntimeEvent } from '../../runtime/runtime.ts'
+import { fetchLine } from '../fetch-line.ts'
 import { listKept, type Kept, type KeeperMessage } from '../keeper.ts'
 
 export async function upCommand(options: { arch: string; port: string; set: string[]; compose: string[]; json?: boolean }): Promise<void> {
@@ -41,7 +42,7 @@ function standing(keeper: ChildProcess): Promise<Kept> {
 
 function progress(event: RuntimeEvent): void {
   if (event.type === 'service-ready') process.stderr.write(`${event.service} ready after ${(event.tookMs / 1_000).toFixed(1)} s\n`)
-  if (event.type === 'fetch') process.stderr.write(`fetching ${event.what} … ${event.total === undefined ? '' : `${Math.round((100 * event.done) / event.total)} %`}\n`)
+  if (event.type === 'fetch') process.stderr.write(`${fetchLine(event)}\n`)
 }
 
 function describeKept({ arch, url, env, logDir }: Kept): string {

@@ -3,6 +3,7 @@ import type { ReadStream, WriteStream } from 'node:tty'
 import { render } from 'ink'
 import { App, Keyboard, type AppProps } from './app.tsx'
 import type { Key } from './keys.ts'
+import { createSurface } from './surface.ts'
 
 export interface ScreenOptions {
   stdout: WriteStream & { fd: number }
@@ -20,49 +21,57 @@ export interface Screen extends AsyncDisposable {
   wipe(): void
 }
 
+const ENTER = '\u001b[?1049h\u001b[?25l'
 /** Leaves synchronised output and the alternate screen, shows the cursor. */
 const RESTORE = '\u001b[?2026l\u001b[?1049l\u001b[?25h'
-const HOME_AND_ERASE = '\u001b[H\u001b[J'
 
 export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOptions): Screen {
   const size = () => ({ columns: stdout.columns > 0 ? stdout.columns : 80, rows: stdout.rows > 0 ? stdout.rows : 24 })
   const strays = holdBack(stderr)
-  let restored = false
+  const surface = createSurface(stdout)
+  let open = true
+  stdout.write(ENTER)
 
-  // Whatever ends the process (process.exit, an uncaught error), the terminal comes back: asynchronous clean-up no longer runs then.
-  const restoreAtExit = () => {
-    if (restored) return
-    restored = true
-    try {
-      if (stdin.isTTY) stdin.setRawMode(false)
-      writeSync(stdout.fd, RESTORE)
-    } catch {
-      // The terminal itself is gone.
-    }
+  const close = (write: (text: string) => unknown) => {
+    if (!open) return
+    open = false
+    stdout.off('resize', resized)
+    process.off('exit', closeAtExit)
+    write(RESTORE)
     strays.release()
   }
-  process.on('exit', restoreAtExit)
-
-  // Ahead of Ink's own listener, which would lay the old, wider lines out first.
+  // Whatever ends the process (process.exit, an uncaught error), the terminal comes back: only synchronous work still runs then.
+  const closeAtExit = () => {
+    if (stdin.isTTY) stdin.setRawMode(false)
+    close((text) => {
+      try {
+        writeSync(stdout.fd, text)
+      } catch {
+        // The terminal itself is gone.
+      }
+    })
+  }
   const resized = () => {
-    wipe()
+    surface.forget()
     onResize()
   }
-  stdout.prependListener('resize', resized)
+  process.on('exit', closeAtExit)
+  stdout.on('resize', resized)
 
   const keyboard = stdin.isTTY ? <Keyboard onKey={onKey} /> : null
-  const ink = render(keyboard, { stdout, stdin, stderr, exitOnCtrlC: false, patchConsole: false, alternateScreen: true, incrementalRendering: true, interactive: true, maxFps: 30 })
-  // A component that throws makes Ink leave by itself; the run goes on unseen, and its summary still comes.
-  ink.waitUntilExit().catch((error: unknown) => strays.note(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`))
-
-  function wipe(): void {
-    if (restored) return
-    ink.clear()
-    stdout.write(HOME_AND_ERASE)
-  }
+  const ink = render(keyboard, { stdout: surface.stream, stdin, stderr, exitOnCtrlC: false, patchConsole: false, interactive: true, debug: true })
+  // Ink ends itself before a signal that nobody handles ends the process, and when a component throws: then the run goes on unseen, and its summary still comes.
+  const ended = ink.waitUntilExit().then(
+    () => close((text) => stdout.write(text)),
+    (error: unknown) => {
+      strays.note(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+      close((text) => stdout.write(text))
+    },
+  )
 
   return {
     draw(props) {
+      if (!open) return
       ink.rerender(
         <>
           <App {...props} {...size()} />
@@ -70,14 +79,10 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
         </>,
       )
     },
-    wipe,
+    wipe: () => surface.forget(),
     async [Symbol.asyncDispose]() {
-      stdout.off('resize', resized)
       ink.unmount()
-      await ink.waitUntilExit().catch(() => {})
-      process.off('exit', restoreAtExit)
-      restored = true
-      strays.release()
+      await ended
     },
   }
 }

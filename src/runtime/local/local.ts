@@ -32,6 +32,8 @@ export function createLocal({ readyWithinMs = READY_WITHIN_MS } = {}): Runtime {
 async function up(request: StackRequest, readyWithinMs: number): Promise<System> {
   const { runId, signal } = request
   signal.throwIfAborted()
+  // It becomes the name of a folder that is removed at the end.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(runId)) throw new Error(`run id ${JSON.stringify(runId)}: letters, digits, dots, dashes and underscores only`)
   const files = readComposeFiles(request.files)
   await using undo = createUndo()
   const reservation = undo.use(await reservePorts(Object.keys(portVariables(files)), request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))

@@ -33,10 +33,13 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
   let running: Promise<void> | undefined
 
   async function project(): Promise<void> {
-    dirty = false
     lastMs = performance.now()
+    if (redis.status !== 'ready') return
+    dirty = false
     try {
       const { rows } = await pool.query<TotalsRow>({ name: 'read-totals', text: readTotals })
+      // A large dashboard must not take the database for itself: at most a third of the time, and still once a second.
+      lastMs += Math.min(3 * (performance.now() - lastMs), ANYWAY_MS)
       const dashboard = dashboardFromTotals(rows, Date.now())
       const wrote = await show([DASHBOARD], [dashboard.version, JSON.stringify(dashboard), CHANGES])
       if (wrote === 1) context.failpoint('after-projection')
@@ -46,8 +49,6 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
       if (!away) context.log(`projection waits: ${reasonOf(error)}`)
       away = true
     }
-    // A large dashboard must not take the database for itself: never more than a third of the time.
-    lastMs = Math.max(lastMs, performance.now() + 2 * (performance.now() - lastMs) - INTERVAL_MS)
   }
 
   const timer = setInterval(() => {

@@ -26,9 +26,9 @@ export interface Store {
 }
 
 /**
- * Two statements, each whole transactions. CPU of the PostgreSQL backend per event in batches of 1,000 (noisy machine, one session):
- * ON CONFLICT DO NOTHING with the count taken from RETURNING 17–20 µs; plain INSERT with the batch's own sums 6–8 µs. So the second is
- * tried first; it fails as a whole when an id is known.
+ * Two statements, each a whole transaction. CPU of PostgreSQL per event, one worker draining 300,000 in batches of 1,000 on a busy machine:
+ * ON CONFLICT DO NOTHING with the count taken from RETURNING (and columns as text) 10.6–16 µs; plain INSERT with the batch's own sums
+ * (and columns in binary) 5.1–5.3 µs. So the second is tried first; it fails as a whole when an id is known.
  */
 export function createStore(pool: pg.Pool, context: Context): Store {
   let careful = 0

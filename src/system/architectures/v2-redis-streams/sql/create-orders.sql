@@ -1,4 +1,4 @@
--- One row an event, 64 bytes with its header. Names are stored as positions in the closed vocabulary (event.ts), money in cents,
+-- One row an event, 72 bytes with its header. Names are stored as positions in the closed vocabulary (event.ts), money in cents,
 -- time in ms since the epoch: exact, no time zone, and the hour is an integer division.
 CREATE TABLE IF NOT EXISTS orders (
   id           uuid        PRIMARY KEY,
