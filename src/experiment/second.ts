@@ -3,6 +3,8 @@ import type { InjectorSnapshot, PhaseSeries, SubscriberSnapshot } from '../load/
 import type { PhaseMeasured } from '../run/events.ts'
 import { SERIES, type Series } from '../run/series.ts'
 
+const FATES = ['scheduled', 'ok', 'rejected', 'unknown', 'neverSent'] as const
+
 /** What injector and subscribers told since the last {@link Gathering.takeSecond}. */
 export interface Second {
   /** By phase index, then series: what ended in this second. */
@@ -68,7 +70,8 @@ function addHistograms(second: Second, series: PhaseSeries): void {
 }
 
 function addSums(sums: Map<number, Omit<PhaseMeasured, 'type' | 'phase'>>, series: PhaseSeries): void {
-  const sum = sums.get(series.phase) ?? { index: series.phase, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
+  const sum = sums.get(series.phase) ?? { index: series.phase, events: { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0 }, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
+  for (const fate of FATES) sum.events[fate] += series.events[fate]
   sum.sends += series.sends
   sum.serviceSumUs += series.serviceSumUs
   sum.serviceCount += series.serviceCount

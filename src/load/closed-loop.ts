@@ -110,7 +110,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       const timeMs = plan.startAtMs + Math.floor(nowUs / 1000)
       sequence = ledger.append(timeMs)
       ledger.set(sequence, UNKNOWN)
-      tally.scheduled(tally.events, 1)
+      tally.scheduled(tally.events, 1, phase)
       tally.sent(tally.events, 1)
       at.sends++
       busy(1)
@@ -147,7 +147,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
     function end(outcome: Outcome, latencyUs: number, nowUs: number): void {
       tally.look(nowUs)
       ledger.set(sequence, FATES[outcome]!)
-      tally.ended(tally.events, 1, outcome)
+      tally.ended(tally.events, 1, outcome, phase)
       at.latency.record(latencyUs)
       at.serviceSumUs += nowUs - sentUs
       at.serviceCount++

@@ -62,6 +62,15 @@ export interface Counts {
   inFlight: number
 }
 
+/** Events by what became of them; `scheduled` is all of them once none is in flight. */
+export interface Fates {
+  scheduled: number
+  ok: number
+  rejected: number
+  unknown: number
+  neverSent: number
+}
+
 /** Histograms are HdrHistogram V2 compressed base64, in microseconds, of what ended since the snapshot before. */
 export interface PhaseSeries {
   /** Index into `LoadPlan.phases`, by *intended* time. */
@@ -74,6 +83,10 @@ export interface PhaseSeries {
   readLatency?: string
   /** The injector's own lateness: from the intended time to the moment its loop handled the arrival. */
   sendLag?: string
+  /** How late the injector's 1 ms timer came, every time it came while the phase was on: its event loop's delay. */
+  loopDelay?: string
+  /** Orders of the phase, by intended time, since the snapshot before. */
+  events: Fates
   /** Requests written to a socket. */
   sends: number
   /** Sum and number of the actual-send-to-answer times of requests that ended (all kinds), µs. */

@@ -67,6 +67,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   const timer = setInterval(tick, TICK_MS)
   let arrivals = 0
   let sweepUs = 0
+  let tickedUs = clockUs()
   let stopUs = Infinity
   counted.watch((seen) => pool.eachBusy((visit) => seen(visit.phase)))
 
@@ -75,6 +76,8 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   function tick(): void {
     const nowUs = clockUs()
     counted.look(nowUs)
+    counted.late(nowUs - tickedUs - TICK_MS * 1_000)
+    tickedUs = nowUs
     handleDue(nowUs)
     if (nowUs < sweepUs) return
     sweepUs = nowUs + SWEEP_US
@@ -102,7 +105,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
       visit.sequence = ledgers[profile]!.append(timeMs)
       for (let i = 1; i < events; i++) ledgers[profile]!.append(timeMs)
     }
-    counted.scheduled(countsOf(visit), events || 1)
+    counted.scheduled(countsOf(visit), events || 1, phase)
     counted.phase(phase).sendLag.record(nowUs - intendedUs)
     open.add(visit)
     if (open.length > plan.maxOpen) {
@@ -193,7 +196,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
     open.remove(visit)
     const fate = FATES[outcome]
     if (fate !== undefined) mark(visit, fate)
-    counted.ended(countsOf(visit), visit.events || 1, outcome)
+    counted.ended(countsOf(visit), visit.events || 1, outcome, visit.phase)
     const at = counted.phase(visit.phase)
     const fromUs = fromSend && visit.attempts > 0 ? visit.sentUs : visit.intendedUs
     const latencyUs = answeredUs === Infinity ? Math.max(timeoutUs, nowUs - fromUs) : answeredUs - fromUs

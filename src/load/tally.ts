@@ -3,7 +3,7 @@
  * last drain, by phase. Little's law needs its in-flight figure from elsewhere than the timestamps, so
  * {@link Tally.look} asks the sockets.
  */
-import type { Counts, LoadPhase, PhaseSeries } from './control.ts'
+import type { Counts, Fates, LoadPhase, PhaseSeries } from './control.ts'
 import { hash32 } from './customers.ts'
 import { latencyRecorder, type LatencyRecorder } from '../measure/recorder.ts'
 
@@ -21,6 +21,8 @@ interface PhaseTally {
   service: LatencyRecorder
   readLatency: LatencyRecorder
   sendLag: LatencyRecorder
+  loopDelay: LatencyRecorder
+  events: Fates
   sends: number
   serviceSumUs: number
   serviceCount: number
@@ -35,9 +37,9 @@ export interface Tally {
   readonly errorSamples: Record<string, string>
   retries: number
   phase(index: number): PhaseTally
-  scheduled(counts: Counts, events: number): void
+  scheduled(counts: Counts, events: number, phase: number): void
   sent(counts: Counts, events: number): void
-  ended(counts: Counts, events: number, outcome: Outcome): void
+  ended(counts: Counts, events: number, outcome: Outcome, phase: number): void
   /** One failed request, by kind, with the beginning of what the server said. */
   failed(kind: string, said?: string): void
   /** Names sockets to look at: `eachOpen` calls back with the phase of every request that is on one now. Returns how to forget them. */
@@ -49,6 +51,8 @@ export interface Tally {
    * Samples are counted in the phase that is on; what is open counts for the phase it belongs to, also after its end.
    */
   look(nowUs: number): void
+  /** The timer came this much late; counted for the phase that was on at the last look. */
+  late(delayUs: number): void
   /** The series since the last drain, phases without any left out. */
   drain(): PhaseSeries[]
 }
@@ -75,16 +79,18 @@ export function tally(phases: readonly LoadPhase[]): Tally {
     errorSamples: {},
     retries: 0,
     phase: phaseOf,
-    scheduled(counts, events) {
+    scheduled(counts, events, phase) {
       counts.scheduled += events
       counts.inFlight += events
+      if (counts === self.events) phaseOf(phase).events.scheduled += events
     },
     sent(counts, events) {
       counts.sent += events
     },
-    ended(counts, events, outcome) {
+    ended(counts, events, outcome, phase) {
       counts.inFlight -= events
       counts[outcome] += events
+      if (counts === self.events) phaseOf(phase).events[outcome] += events
     },
     failed(kind, said) {
       self.errors[kind] = (self.errors[kind] ?? 0) + 1
@@ -106,6 +112,9 @@ export function tally(phases: readonly LoadPhase[]): Tally {
       if (lookUs <= nowUs) lookUs = nowUs
       for (const eachOpen of sockets) eachOpen(seen)
     },
+    late(delayUs) {
+      if (current < endsUs.length) phaseOf(current).loopDelay.record(delayUs)
+    },
     drain() {
       const series: PhaseSeries[] = []
       byPhase.forEach((phase, index) => {
@@ -122,6 +131,7 @@ export function tally(phases: readonly LoadPhase[]): Tally {
       service: latencyRecorder(),
       readLatency: latencyRecorder(),
       sendLag: latencyRecorder(),
+      loopDelay: latencyRecorder(),
       ...noSums(),
     })
   }
@@ -132,23 +142,24 @@ function noCounts(): Counts {
 }
 
 function noSums() {
-  return { sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
+  return { events: { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0 }, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
 }
 
 function hasAny(phase: PhaseTally): boolean {
-  const { latency, readLatency, sendLag, sends, serviceCount, inFlightSum, inFlightSamples } = phase
-  return [sends, serviceCount, inFlightSum, inFlightSamples, latency.count, readLatency.count, sendLag.count].some((figure) => figure > 0)
+  const { latency, readLatency, sendLag, loopDelay, events, sends, serviceCount, inFlightSum, inFlightSamples } = phase
+  return [events.scheduled, loopDelay.count, sends, serviceCount, inFlightSum, inFlightSamples, latency.count, readLatency.count, sendLag.count].some((figure) => figure > 0)
 }
 
 function drainPhase(tallied: PhaseTally, phase: number): PhaseSeries {
-  const { sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples } = tallied
+  const { events, sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples } = tallied
   const series = {
     phase,
     latency: tallied.latency.drain(),
     service: tallied.service.drain(),
     readLatency: tallied.readLatency.drain(),
     sendLag: tallied.sendLag.drain(),
-    sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples,
+    loopDelay: tallied.loopDelay.drain(),
+    events, sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples,
   }
   Object.assign(tallied, noSums())
   return series

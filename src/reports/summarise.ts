@@ -2,7 +2,7 @@ import type { ExpectationResult, Machine, Percentiles, RunStarted, RunStatus } f
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
 import type { Accounting } from './reconcile.ts'
-import { mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
+import { failures, mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
 import { largest, mean, median } from './statistics.ts'
 import type { ValidityFinding } from './validity.ts'
 
@@ -99,22 +99,22 @@ export function summarise(record: RunRecord): Summary {
 }
 
 function figures(phase: PhaseRecord): PhaseFigures {
-  const { samples } = phase
+  const { samples, sums } = phase
   const persisted = samples.map((sample) => sample.rates.persisted).filter((rate) => rate !== undefined)
   const fresh = samples.map((sample) => sample.freshnessMs).filter((ms) => ms !== undefined)
   return {
     name: phase.name,
     measured: phase.measured,
     seconds: phase.seconds,
-    offeredPerSecond: mean(samples.map((sample) => sample.rates.offered)),
-    acceptedPerSecond: mean(samples.map((sample) => sample.rates.accepted)),
+    offeredPerSecond: (sums?.events.scheduled ?? 0) / phase.seconds,
+    acceptedPerSecond: (sums?.events.ok ?? 0) / phase.seconds,
     peakAcceptedPerSecond: largest(samples.map((sample) => sample.rates.accepted)) ?? 0,
     persistedPerSecond: persisted.length === 0 ? undefined : mean(persisted),
     latencyMs: phase.latencyMs,
     serviceMs: phase.serviceMs,
     readLatencyMs: phase.readLatencyMs,
     sendLagMs: phase.sendLagMs,
-    errors: errorsIn(samples),
+    errors: sums === undefined ? 0 : failures(sums.events),
     peakBacklog: largest(samples.map((sample) => sample.backlog).filter((backlog) => backlog !== undefined)),
     freshnessP50Ms: fresh.length === 0 ? undefined : median(fresh),
   }
@@ -132,19 +132,19 @@ function overall(phases: PhaseRecord[]): PhaseFigures {
     readLatencyMs: merged(phases, 'readLatency'),
     sendLagMs: merged(phases, 'sendLag'),
   }
-  return { ...figures(whole), errors: phases.reduce((sum, phase) => sum + errorsIn(phase.samples), 0) }
+  const parts = phases.map(figures)
+  const weighted = (rate: (part: PhaseFigures) => number) => parts.reduce((sum, part) => sum + rate(part) * part.seconds, 0) / whole.seconds
+  return {
+    ...figures(whole),
+    offeredPerSecond: weighted((part) => part.offeredPerSecond),
+    acceptedPerSecond: weighted((part) => part.acceptedPerSecond),
+    errors: parts.reduce((sum, part) => sum + part.errors, 0),
+  }
 }
 
 function merged(phases: PhaseRecord[], series: Series): Percentiles | undefined {
   const histogram = mergeSeries(phases, series)
   return histogram && percentilesMs(histogram)
-}
-
-function errorsIn(samples: PhaseRecord['samples']): number {
-  const first = samples[0]?.counts.events
-  const last = samples.at(-1)?.counts.events
-  if (first === undefined || last === undefined) return 0
-  return last.rejected + last.unknown + last.neverSent - first.rejected - first.unknown - first.neverSent
 }
 
 function resources(record: RunRecord): Summary['resources'] {

@@ -4,7 +4,7 @@ import type { Expectation } from '../scenarios/scenario.ts'
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
 import { WRONGS, type Accounting } from './reconcile.ts'
-import { mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
+import { failures, mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
 import { judgeValidity } from './validity.ts'
 
 /**
@@ -32,8 +32,8 @@ export function judge(record: RunRecord): Verdict {
 function judgeData(record: RunRecord): string[] {
   const accounting = record.state.accounting
   if (accounting === undefined) return []
-  const { mayLose } = record.run.guarantee
-  const wrongs = WRONGS.filter((kind) => accounting[kind] > 0 && !(kind === 'lost' && mayLose !== false)).map(
+  const excused = mayHaveLost(record)
+  const wrongs = WRONGS.filter((kind) => accounting[kind] > 0 && !(kind === 'lost' && excused)).map(
     (kind) => `${count(accounting[kind])} ${kind} (${SAYS[kind](accounting)})`,
   )
   const miscounted = accounting.miscounted
@@ -45,6 +45,13 @@ function judgeData(record: RunRecord): string[] {
     wrongs.push(`the backlog did not drain in ${record.run.scenario.settleSeconds} s: ${count(record.state.settle.backlog)} events left`)
   }
   return wrongs
+}
+
+/** Loss is excused only where the guarantee excuses it and what it names really went away in this run. */
+function mayHaveLost({ run, state, deaths }: RunRecord): boolean {
+  const { mayLose } = run.guarantee
+  if (mayLose === false) return false
+  return [...state.faults, ...deaths].some(({ service }) => mayLose.after.includes(service))
 }
 
 const SAYS: Record<(typeof WRONGS)[number], (accounting: Accounting) => string> = {
@@ -100,18 +107,10 @@ function p99(phases: PhaseRecord[], series: Series): number | undefined {
   return merged && percentilesMs(merged).p99
 }
 
-/** By the cumulative counts at the first and last sample of each phase. */
 function errorRate(phases: PhaseRecord[]): number | undefined {
-  let scheduled = 0
-  let bad = 0
-  for (const { samples } of phases) {
-    const first = samples[0]?.counts.events
-    const last = samples.at(-1)?.counts.events
-    if (first === undefined || last === undefined) continue
-    scheduled += last.scheduled - first.scheduled
-    bad += last.rejected + last.unknown + last.neverSent - first.rejected - first.unknown - first.neverSent
-  }
-  return scheduled === 0 ? undefined : bad / scheduled
+  const counts = phases.flatMap((phase) => phase.sums?.events ?? [])
+  const scheduled = counts.reduce((sum, events) => sum + events.scheduled, 0)
+  return scheduled === 0 ? undefined : counts.reduce((sum, events) => sum + failures(events), 0) / scheduled
 }
 
 function count(value: number): string {

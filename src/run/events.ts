@@ -1,5 +1,5 @@
 import type { Guarantee } from '../system/architecture.ts'
-import type { Counts } from '../load/control.ts'
+import type { Counts, Fates } from '../load/control.ts'
 import type { RuntimeEvent } from '../runtime/runtime.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import type { Accounting } from '../reports/reconcile.ts'
@@ -99,6 +99,8 @@ export interface PhaseMeasured {
   type: 'phase-measured'
   phase: string
   index: number
+  /** Orders of the phase, by intended time. */
+  events: Fates
   sends: number
   serviceSumUs: number
   serviceCount: number

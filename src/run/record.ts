@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Fates } from '../load/control.ts'
 import { LabError } from './errors.ts'
 import type { PhaseMeasured, RunEvent, RunStarted, Sample } from './events.ts'
 import { SERIES, seriesTag, type Series } from './series.ts'
@@ -37,6 +38,7 @@ export interface PhaseRecord {
   serviceMs?: Percentiles
   readLatencyMs?: Percentiles
   sendLagMs?: Percentiles
+  loopDelayMs?: Percentiles
 }
 
 /** Reads a run's folder back. Throws {@link LabError} (exit code 2) where there is none or it is damaged. */
@@ -100,6 +102,7 @@ function phaseRecords(run: RunStarted, state: RunState, samples: Sample[], sums:
       serviceMs: mine.service && percentilesMs(mine.service),
       readLatencyMs: mine.readLatency && percentilesMs(mine.readLatency),
       sendLagMs: mine.sendLag && percentilesMs(mine.sendLag),
+      loopDelayMs: mine.loopDelay && percentilesMs(mine.loopDelay),
     }
   })
 }
@@ -113,6 +116,11 @@ async function readHistograms(path: string): Promise<Map<string, Histogram>> {
     merged.set(interval.tag, into)
   }
   return merged
+}
+
+/** Events that did not come to a good end. */
+export function failures({ rejected, unknown, neverSent }: Fates): number {
+  return rejected + unknown + neverSent
 }
 
 /** One histogram over several phases. Percentiles are never averaged. */

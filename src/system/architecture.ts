@@ -9,8 +9,8 @@ export interface Guarantee {
   level: 'none' | 'at-most-once' | 'at-least-once' | 'effectively-once'
   /** One sentence, in the words of a report. */
   says: string
-  /** May an accepted event be missing at the end? `false`, or what excuses it. */
-  mayLose: false | string
+  /** May an accepted event be missing at the end? `false`, or after which services went away, and which events then. */
+  mayLose: false | { after: readonly string[]; says: string }
 }
 
 export interface AnalyticsQuery {

@@ -8,13 +8,36 @@ test('counts add up at every step', () => {
   const counted = tally(phases)
   const { events } = counted
   const balanced = () => events.scheduled === events.ok + events.rejected + events.unknown + events.neverSent + events.inFlight
-  counted.scheduled(events, 7)
+  counted.scheduled(events, 7, 0)
   expect(balanced()).toBe(true)
   counted.sent(events, 7)
-  counted.ended(events, 3, 'ok')
+  counted.ended(events, 3, 'ok', 0)
   expect(balanced()).toBe(true)
-  counted.ended(events, 4, 'unknown')
+  counted.ended(events, 4, 'unknown', 0)
   expect(events).toEqual({ scheduled: 7, sent: 7, ok: 3, rejected: 0, unknown: 4, neverSent: 0, inFlight: 0 })
+})
+
+test('events are counted for the phase they belong to, reads are not', () => {
+  const counted = tally(phases)
+  counted.scheduled(counted.events, 2, 0)
+  counted.scheduled(counted.events, 5, 1)
+  counted.scheduled(counted.reads, 9, 1)
+  counted.ended(counted.events, 2, 'ok', 0)
+  counted.ended(counted.events, 5, 'neverSent', 1)
+  expect(counted.drain().map((series) => series.events)).toEqual([
+    { scheduled: 2, ok: 2, rejected: 0, unknown: 0, neverSent: 0 },
+    { scheduled: 5, ok: 0, rejected: 0, unknown: 0, neverSent: 5 },
+  ])
+  expect(counted.drain()).toEqual([])
+})
+
+test('how late the timer came is kept by phase', () => {
+  const counted = tally(phases)
+  counted.look(1_500_000)
+  counted.late(3_000)
+  const [first, second] = counted.drain()
+  expect(first?.loopDelay).toBeUndefined()
+  expect(second?.loopDelay).toBeDefined()
 })
 
 describe('looking at the sockets', () => {

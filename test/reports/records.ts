@@ -69,11 +69,12 @@ export function phaseRecord(patch: Partial<PhaseRecord> = {}): PhaseRecord {
     beganAtMs: 0,
     samples: Array.from({ length: 10 }, (_, i) => sampleAt(i + 1)),
     // 100 requests a second at 20 ms each: two in flight.
-    sums: { type: 'phase-measured', phase: 'hold', index: 3, sends: 1_000, serviceSumUs: 20e6, serviceCount: 1_000, inFlightSum: 2_000, inFlightSamples: 1_000 },
+    sums: { type: 'phase-measured', phase: 'hold', index: 3, events: { scheduled: 1_000, ok: 1_000, rejected: 0, unknown: 0, neverSent: 0 }, sends: 1_000, serviceSumUs: 20e6, serviceCount: 1_000, inFlightSum: 2_000, inFlightSamples: 1_000 },
     histograms,
     latencyMs: histograms.latency && percentilesMs(histograms.latency),
     serviceMs: histograms.service && percentilesMs(histograms.service),
     sendLagMs: histograms.sendLag && percentilesMs(histograms.sendLag),
+    loopDelayMs: histograms.loopDelay && percentilesMs(histograms.loopDelay),
     ...patch,
   }
 }

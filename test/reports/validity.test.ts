@@ -43,8 +43,8 @@ test('an injector that used up its core', () => {
 })
 
 test('an event loop that stalled', () => {
-  const samples = [1, 2, 3].map((second) => sampleAt(second, { injector: { cpuShare: 0.2, loopDelayP99Ms: 30, sendLagP99Ms: 1, rssBytes: 0, connections: 1 } }))
-  expect(failing(runRecord({ phases: [phaseRecord({ samples })] }))).toEqual(["injector's loop delay in hold"])
+  const histograms = { latency: latencies(2_000), sendLag: latencies(500), loopDelay: latencies(30_000) }
+  expect(failing(runRecord({ phases: [phaseRecord({ histograms })] }))).toEqual(["injector's loop delay in hold"])
 })
 
 test.each([

@@ -22,9 +22,13 @@ test('a backlog that does not drain fails the run with 7', () => {
   expect(judge(runRecord({ events: [{ type: 'settled', tookMs: 60_000, backlog: 12, drained: false }] }))).toMatchObject({ exitCode: 7 })
 })
 
-test('what may be lost by the guarantee fails nothing', () => {
-  const run = { ...STARTED, guarantee: { level: 'at-most-once' as const, says: '', mayLose: 'while the consumer is away' } }
-  expect(judge({ ...runRecord({ accounting: { lost: 3 } }), run }).outcome).toBe('passed')
+test('loss is excused by the guarantee only when what it names went away', () => {
+  const run = { ...STARTED, guarantee: { level: 'at-most-once' as const, says: '', mayLose: { after: ['redis'], says: 'the last 2 s' } } }
+  const fault = (service: string) => ({ type: 'fault-injected', fault: 'kill', service })
+  expect(judge({ ...runRecord({ accounting: { lost: 3 } }), run }).exitCode).toBe(7)
+  expect(judge({ ...runRecord({ accounting: { lost: 3 }, events: [fault('worker')] }), run }).exitCode).toBe(7)
+  expect(judge({ ...runRecord({ accounting: { lost: 3 }, events: [fault('redis')] }), run }).outcome).toBe('passed')
+  expect(judge({ ...runRecord({ accounting: { duplicated: 3 }, events: [fault('redis')] }), run }).exitCode).toBe(7)
 })
 
 const late = phaseRecord({ histograms: { latency: latencies(2_000), sendLag: latencies(50_000) } })

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { render } from 'ink'
+import { useLayoutEffect, type ReactNode } from 'react'
 import { App, Keyboard, type AppProps } from './app.tsx'
 import type { Key } from './keys.ts'
 import { createSurface } from './surface.ts'
@@ -35,6 +36,7 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
   const close = (write: (text: string) => unknown) => {
     if (!open) return
     open = false
+    surface.close()
     stdout.off('resize', resized)
     process.off('exit', closeAtExit)
     write(RESTORE)
@@ -58,26 +60,24 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
   process.on('exit', closeAtExit)
   stdout.on('resize', resized)
 
-  const keyboard = stdin.isTTY ? <Keyboard onKey={onKey} /> : null
-  const ink = render(keyboard, { stdout: surface.stream, stdin, stderr, exitOnCtrlC: false, patchConsole: false, interactive: true, debug: true })
-  // Ink ends itself before a signal that nobody handles ends the process, and when a component throws: then the run goes on unseen, and its summary still comes.
-  const ended = ink.waitUntilExit().then(
-    () => close((text) => stdout.write(text)),
-    (error: unknown) => {
-      strays.note(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-      close((text) => stdout.write(text))
-    },
+  const writeLast = (text: string) => stdout.write(text)
+  const unmounted = () => close(writeLast)
+  const tree = (picture: ReactNode) => (
+    <>
+      {picture}
+      <OnUnmount run={unmounted} />
+      {stdin.isTTY ? <Keyboard onKey={onKey} /> : null}
+    </>
   )
+  const ink = render(tree(null), { stdout: surface.stream, stdin, stderr, exitOnCtrlC: false, patchConsole: false, interactive: true, debug: true })
+  // A component that throws ends Ink: the run goes on unseen, and its summary still comes.
+  const ended = ink.waitUntilExit().catch((error: unknown) => {
+    stderr.write(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  })
 
   return {
     draw(props) {
-      if (!open) return
-      ink.rerender(
-        <>
-          <App {...props} {...size()} />
-          {keyboard}
-        </>,
-      )
+      if (open) ink.rerender(tree(<App {...props} {...size()} />))
     },
     wipe: () => surface.forget(),
     async [Symbol.asyncDispose]() {
@@ -85,6 +85,12 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
       await ended
     },
   }
+}
+
+/** Ink unmounts, synchronously, before a signal that nobody handles ends the process: the last chance to give the terminal back. */
+function OnUnmount({ run }: { run(): void }) {
+  useLayoutEffect(() => run, [run])
+  return null
 }
 
 /**

@@ -30,15 +30,21 @@ export interface Surface {
   stream: WriteStream
   /** Forgets what is on the screen: the next frame is written whole. */
   forget(): void
+  /** From now on nothing is written. */
+  close(): void
 }
+
+/** Ink shows and hides the cursor through the same stream. */
+const MODES_ONLY = /^(\u001b\[\?\d+[hl])*$/
 
 export function createSurface(stdout: WriteStream): Surface {
   let shown: string[] | undefined
+  let open = true
   const stream = Object.assign(new EventEmitter(), {
     isTTY: true,
     writable: true,
     write(frame: string, done?: () => void) {
-      if (frame !== '') {
+      if (open && !MODES_ONLY.test(frame)) {
         const lines = frame.split('\n')
         const change = repaint(shown, lines)
         if (change !== '') stdout.write(change)
@@ -49,5 +55,5 @@ export function createSurface(stdout: WriteStream): Surface {
     },
   })
   Object.defineProperties(stream, { columns: { get: () => stdout.columns }, rows: { get: () => stdout.rows } })
-  return { stream: stream as unknown as WriteStream, forget: () => (shown = undefined) }
+  return { stream: stream as unknown as WriteStream, forget: () => (shown = undefined), close: () => (open = false) }
 }

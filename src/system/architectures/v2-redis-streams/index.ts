@@ -23,8 +23,9 @@ const knobs = z.object({
   payload: z.enum(['full', 'diff']).default('full').describe('What the dashboard socket pushes: the whole dashboard, or what changed.'),
 })
 
-const MAY_LOSE: Record<z.infer<typeof knobs>['fsync'], Guarantee['mayLose']> = {
-  always: false,
+/** What a crash of Redis may take with it. */
+const LOST_IN_A_CRASH: Record<z.infer<typeof knobs>['fsync'], string | undefined> = {
+  always: undefined,
   everysec: 'events accepted in the last 2 s before a crash of Redis',
   no: 'events accepted since the operating system last wrote the file, about 30 s, before a crash of Redis',
 }
@@ -34,13 +35,11 @@ export const architecture = defineArchitecture({
   title: 'Redis Streams, then PostgreSQL',
   flow: 'HTTP ─▶ Redis Stream (202) ─▶ worker, batched ─▶ PostgreSQL ─▶ Redis projection ─▶ dashboard',
   knobs,
-  guarantee: ({ fsync }) => ({
-    level: MAY_LOSE[fsync] === false ? 'effectively-once' : 'at-most-once',
-    says: MAY_LOSE[fsync] === false
-      ? 'Every accepted event is stored and counted exactly once.'
-      : `No event is stored or counted twice; lost may be ${MAY_LOSE[fsync]}.`,
-    mayLose: MAY_LOSE[fsync],
-  }),
+  guarantee({ fsync }): Guarantee {
+    const lost = LOST_IN_A_CRASH[fsync]
+    if (lost === undefined) return { level: 'effectively-once', says: 'Every accepted event is stored and counted exactly once.', mayLose: false }
+    return { level: 'at-most-once', says: `No event is stored or counted twice; lost may be ${lost}.`, mayLose: { after: ['redis'], says: lost } }
+  },
   setup: createSchema,
   api: async (context) => createBackend(context),
   roles: { worker: startWorker },
