@@ -18,7 +18,11 @@ const FROM_SECOND = 25
 let bytes = 0
 let writes = 0
 const terminal = Object.assign(new EventEmitter(), {
-  columns: Number(columns), rows: Number(rows), isTTY: true, writable: true, fd: 1,
+  columns: Number(columns),
+  rows: Number(rows),
+  isTTY: true,
+  writable: true,
+  fd: 1,
   write(text: string, done?: () => void) {
     if (text.length > 200) writes += 1
     bytes += text.length
@@ -42,9 +46,25 @@ async function* events(): AsyncGenerator<RunEvent> {
 }
 
 if (kind === 'plain') await plainLog(events(), { write: () => {} })
-else await showPicture(events(), { stdout: terminal, stdin: keyboard, stderr: process.stderr, onQuit: () => {}, color: true } as unknown as PictureOptions)
+else
+  await showPicture(events(), {
+    stdout: terminal,
+    stdin: keyboard,
+    stderr: process.stderr,
+    onQuit: () => {},
+    color: true,
+  } as unknown as PictureOptions)
 
 const cpu = process.cpuUsage(began.cpu)
 const cpuMs = (cpu.user + cpu.system) / 1_000
-console.log(JSON.stringify({ kind, cpuMs, seconds: (performance.now() - began.at) / 1_000, frames: writes - began.writes, bytes: bytes - began.bytes, rssMb: Math.round(process.memoryUsage.rss() / 1e6) }))
+console.log(
+  JSON.stringify({
+    kind,
+    cpuMs,
+    seconds: (performance.now() - began.at) / 1_000,
+    frames: writes - began.writes,
+    bytes: bytes - began.bytes,
+    rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+  }),
+)
 process.exit(0)

@@ -18,11 +18,15 @@ const pairs = Number(process.argv[2] ?? 3)
 const seconds = Number(process.argv[3] ?? 20)
 using script = await bundled('bench/tui-run.ts', 'tui-run')
 const env = { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TERM: 'xterm-256color', CI: '' }
-const measure = (kind: 'picture' | 'plain', columns: number, rows: number): Measured => JSON.parse(execFileSync(process.execPath, [script.file, kind, String(columns), String(rows), String(seconds)], { encoding: 'utf8', env }))
+const measure = (kind: 'picture' | 'plain', columns: number, rows: number): Measured =>
+  JSON.parse(execFileSync(process.execPath, [script.file, kind, String(columns), String(rows), String(seconds)], { encoding: 'utf8', env }))
 const share = ({ cpuMs, seconds: took }: Measured) => cpuMs / (took * 10)
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
-for (const [columns, rows] of [[200, 50], [80, 24]] as const) {
+for (const [columns, rows] of [
+  [200, 50],
+  [80, 24],
+] as const) {
   const costs: number[] = []
   let last: Measured | undefined
   for (let pair = 0; pair < pairs; pair++) {
@@ -30,7 +34,12 @@ for (const [columns, rows] of [[200, 50], [80, 24]] as const) {
     const found = new Map(order.map((kind) => [kind, measure(kind, columns, rows)]))
     last = found.get('picture')!
     costs.push(share(last) - share(found.get('plain')!))
-    console.log(`${columns}×${rows}: picture ${share(last).toFixed(2)} %, state alone ${share(found.get('plain')!).toFixed(2)} % of a core; ${(last.cpuMs / last.frames).toFixed(1)} ms a frame, ${last.frames} frames, ${Math.round(last.bytes / last.frames)} bytes each, ${last.rssMb} MB`)
+    console.log(
+      `${columns}×${rows}: picture ${share(last).toFixed(2)} %, state alone ${share(found.get('plain')!).toFixed(2)} % of a core; ` +
+        `${(last.cpuMs / last.frames).toFixed(1)} ms a frame, ${last.frames} frames, ${Math.round(last.bytes / last.frames)} bytes each, ${last.rssMb} MB`,
+    )
   }
-  console.log(`${columns}×${rows}: the picture costs ${median(costs).toFixed(2)} % of a core (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)}, ${pairs} pairs of ${seconds} s); goal at 200×50: 5 %`)
+  console.log(
+    `${columns}×${rows}: the picture costs ${median(costs).toFixed(2)} % of a core (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)}, ${pairs} pairs of ${seconds} s); goal at 200×50: 5 %`,
+  )
 }

@@ -1,3 +1,4 @@
+import { WRONGS } from '../reports/reconcile.ts'
 import type { RunEvent } from '../run/events.ts'
 import { initialState, reduce, type RunState } from '../run/state.ts'
 import { clean } from './ui/cells.ts'
@@ -60,15 +61,25 @@ export function regularLine(state: RunState): string {
 export function eventLines(event: RunEvent, state: RunState): string[] {
   switch (event.type) {
     case 'run-started':
-      return [`run ${clean(event.runId)}: ${event.scenario.id} on ${event.architecture} (${clean(event.title)}), ${event.runtime}, base rate ${count(event.baseRate)}/s, seed ${event.seed}`]
+      return [
+        `run ${clean(event.runId)}: ${event.scenario.id} on ${event.architecture} (${clean(event.title)}), ` +
+          `${event.runtime}, base rate ${count(event.baseRate)}/s, seed ${event.seed}`,
+      ]
     case 'stage':
       return [`stage ${event.stage}`]
     case 'fetch':
-      return event.done === 0 || event.done === event.total ? [`fetching ${clean(event.what)}: ${bytes(event.done)}${event.total === undefined ? '' : ` of ${bytes(event.total)}`}`] : []
+      return event.done === 0 || event.done === event.total
+        ? [`fetching ${clean(event.what)}: ${bytes(event.done)}${event.total === undefined ? '' : ` of ${bytes(event.total)}`}`]
+        : []
     case 'service-ready':
       return [`${nameOf(event)} ready after ${(event.tookMs / 1_000).toFixed(1)} s`]
     case 'service-exited':
-      return event.expected ? [] : [`${nameOf(event)} died: ${event.signal ?? `exit code ${event.code}`}${event.willRestart ? ', its restart policy brings it back' : ''}; its last lines:`, ...event.lastLines.slice(-5).map((line) => `    ${clean(line)}`)]
+      return event.expected
+        ? []
+        : [
+            `${nameOf(event)} died: ${event.signal ?? `exit code ${event.code}`}${event.willRestart ? ', restarts by its policy' : ''}; its last lines:`,
+            ...event.lastLines.slice(-5).map((line) => `    ${clean(line)}`),
+          ]
     case 'service-restarted':
       return [`${nameOf(event)} restarts, attempt ${event.attempt}`]
     case 'phase-began':
@@ -81,13 +92,20 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     case 'note':
       return [`${event.level === 'warning' ? 'WARNING' : 'note:'} ${clean(event.says)}`]
     case 'settled':
-      return [event.drained ? `backlog drained in ${(event.tookMs / 1_000).toFixed(1)} s` : `backlog NOT drained after ${(event.tookMs / 1_000).toFixed(1)} s: ${count(event.backlog)} left`]
+      return [
+        event.drained
+          ? `backlog drained in ${(event.tookMs / 1_000).toFixed(1)} s`
+          : `backlog NOT drained after ${(event.tookMs / 1_000).toFixed(1)} s: ${count(event.backlog)} left`,
+      ]
     case 'accounted': {
-      const { lost, duplicated, phantom, unexpected, altered, miscounted, stored } = event.accounting
-      return [`accounted: ${count(stored)} stored, lost ${count(lost)}, duplicated ${count(duplicated)}, phantom ${count(phantom)}, unexpected ${count(unexpected)}, altered ${count(altered)}, miscounted ${count(miscounted.length)}`]
+      const { accounting } = event
+      const wrongs = WRONGS.map((wrong) => `${wrong} ${count(accounting[wrong])}`)
+      return [`accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`].join(', ')}`]
     }
     case 'judged':
-      return [`verdict: ${event.verdict.outcome.toUpperCase()}${event.verdict.reasons.length > 0 ? `: ${event.verdict.reasons.map(clean).join('; ')}` : ''}`]
+      return [
+        `verdict: ${event.verdict.outcome.toUpperCase()}${event.verdict.reasons.length > 0 ? `: ${event.verdict.reasons.map(clean).join('; ')}` : ''}`,
+      ]
     case 'run-ended':
       return [`run ${event.status}, exit code ${event.exitCode}${event.why === undefined ? '' : `: ${clean(event.why)}`}`]
     default:

@@ -43,7 +43,9 @@ export function summaryText(state: RunState, { color, width, reportPath, glyphs 
     ...(reportPath === undefined ? [] : rows('report', [clean(reportPath)], cells)),
     ...exit(state, cells),
   ]
-  return [...headline(state, cells), ...body].map((line) => theme.finish(paintLine(line, Math.min(cells, lineCells(line)), theme).trimEnd())).join('\n')
+  return [...headline(state, cells), ...body]
+    .map((line) => theme.finish(paintLine(line, Math.min(cells, lineCells(line)), theme).trimEnd()))
+    .join('\n')
 }
 
 const LABEL = 12
@@ -57,12 +59,24 @@ function rows(label: string, pieces: readonly string[], width: number, style?: S
     if (lines.length > 0 && joined.length <= width - LABEL) lines[lines.length - 1] = joined
     else lines.push(...wrapWords(piece, width - LABEL))
   }
-  return lines.map((line, index): Line => [{ text: (index === 0 ? `  ${label}` : '').padEnd(LABEL), style: 'dim' }, { text: line, style }])
+  return lines.map((line, index): Line => [
+    { text: (index === 0 ? `  ${label}` : '').padEnd(LABEL), style: 'dim' },
+    { text: line, style },
+  ])
 }
 
 function headline({ run, verdict, ended }: RunState, width: number): Line[] {
-  const [symbol, word, style] = verdict ? OUTCOMES[verdict.outcome] : ended?.status === 'failed' ? ([SYMBOLS.bad, 'FAILED', 'bad'] as const) : ([SYMBOLS.warn, ended?.status === 'aborted' ? 'ABORTED' : 'NO VERDICT', 'warn'] as const)
-  const what: Span[] = run ? [` ${clean(run.scenario.id)} on ${clean(run.architecture)}`, { text: ` · ${clean(run.title)} · ${run.runtime} · ${clean(run.runId)}`, style: 'dim' }] : [' no run began']
+  const [symbol, word, style] = verdict
+    ? OUTCOMES[verdict.outcome]
+    : ended?.status === 'failed'
+      ? ([SYMBOLS.bad, 'FAILED', 'bad'] as const)
+      : ([SYMBOLS.warn, ended?.status === 'aborted' ? 'ABORTED' : 'NO VERDICT', 'warn'] as const)
+  const what: Span[] = run
+    ? [
+        ` ${clean(run.scenario.id)} on ${clean(run.architecture)}`,
+        { text: ` · ${clean(run.title)} · ${run.runtime} · ${clean(run.runId)}`, style: 'dim' },
+      ]
+    : [' no run began']
   const line: Line = [{ text: `${symbol} ${word}`, style }, ...what]
   return [lineCells(line) > width ? line.slice(0, 2) : line]
 }
@@ -77,7 +91,12 @@ function numbers({ last, samples }: RunState): string[] {
   const { scheduled, ok, inFlight } = last.counts.events
   const ended = scheduled - inFlight
   const peak = samples.reduce((most, { rates }) => Math.max(most, rates.accepted), 0)
-  return [`${count(scheduled)} offered`, `${count(ok)} accepted (${percent(ended > 0 ? ok / ended : undefined)})`, `${count(failures(last.counts.events))} failed`, `at most ${count(peak)}/s accepted`]
+  return [
+    `${count(scheduled)} offered`,
+    `${count(ok)} accepted (${percent(ended > 0 ? ok / ended : undefined)})`,
+    `${count(failures(last.counts.events))} failed`,
+    `at most ${count(peak)}/s accepted`,
+  ]
 }
 
 /** Seconds do not add up to percentiles of the run: those are in the report, from the merged histograms. */
@@ -85,14 +104,24 @@ function latencies({ samples }: RunState): string[] {
   const measured = samples.flatMap(({ latency }) => latency ?? [])
   if (measured.length === 0) return []
   const p99s = measured.map(({ p99 }) => p99).sort((a, b) => a - b)
-  return [`p99 ${ms(p99s[Math.floor(p99s.length / 2)])} ms in the median second`, `${ms(p99s.at(-1))} ms in the worst`, `max ${ms(Math.max(...measured.map(({ max }) => max)))} ms`]
+  return [
+    `p99 ${ms(p99s[Math.floor(p99s.length / 2)])} ms in the median second`,
+    `${ms(p99s.at(-1))} ms in the worst`,
+    `max ${ms(Math.max(...measured.map(({ max }) => max)))} ms`,
+  ]
 }
 
 function backlog({ samples, settle }: RunState): string[] {
   const known = samples.flatMap((sample) => sample.backlog ?? [])
   return [
     ...(known.length > 0 ? [`at most ${count(known.reduce((most, value) => Math.max(most, value), 0))} events`] : []),
-    ...(settle ? [settle.drained ? `drained ${(settle.tookMs / 1_000).toFixed(1)} s after the load` : `NOT drained after ${(settle.tookMs / 1_000).toFixed(1)} s, ${count(settle.backlog)} left`] : []),
+    ...(settle
+      ? [
+          settle.drained
+            ? `drained ${(settle.tookMs / 1_000).toFixed(1)} s after the load`
+            : `NOT drained after ${(settle.tookMs / 1_000).toFixed(1)} s, ${count(settle.backlog)} left`,
+        ]
+      : []),
   ]
 }
 
@@ -104,7 +133,10 @@ function lags({ accounting: found }: RunState): string[] {
 }
 
 function accounting(state: RunState, width: number): Line[] {
-  return accountingLines(state, width - LABEL, { lags: false }).map((line, index): Line => [{ text: (index === 0 ? '  account' : '').padEnd(LABEL), style: 'dim' }, ...line])
+  return accountingLines(state, width - LABEL, { lags: false }).map((line, index): Line => [
+    { text: (index === 0 ? '  account' : '').padEnd(LABEL), style: 'dim' },
+    ...line,
+  ])
 }
 
 function checks({ verdict }: RunState, width: number): Line[] {
@@ -112,13 +144,22 @@ function checks({ verdict }: RunState, width: number): Line[] {
   const broken = verdict.validity.filter(({ ok }) => ok === false)
   const unjudged = verdict.validity.filter(({ ok }) => ok === 'not judged')
   const judged = verdict.validity.length - unjudged.length
-  const says = broken.length > 0 ? `${SYMBOLS.warn} INVALID: ${broken.map((one) => `${one.check} (${one.says})`).join('; ')}` : `${judged} of ${verdict.validity.length} checks judged, all hold`
+  const says =
+    broken.length > 0
+      ? `${SYMBOLS.warn} INVALID: ${broken.map((one) => `${one.check} (${one.says})`).join('; ')}`
+      : `${judged} of ${verdict.validity.length} checks judged, all hold`
   const unmet = verdict.expectations.filter(({ met }) => met === false)
   const met = verdict.expectations.filter(({ met }) => met === true).length
   const notMeasured = verdict.expectations.length - unmet.length - met
   return [
     ...(verdict.validity.length > 0 ? rows('validity', [clean(says)], width, broken.length > 0 ? 'warn' : undefined) : []),
-    ...(verdict.expectations.length > 0 ? rows('expected', [`${met} of ${verdict.expectations.length} met`, ...(notMeasured > 0 ? [`${notMeasured} not measured`] : [])], width) : []),
+    ...(verdict.expectations.length > 0
+      ? rows(
+          'expected',
+          [`${met} of ${verdict.expectations.length} met`, ...(notMeasured > 0 ? [`${notMeasured} not measured`] : [])],
+          width,
+        )
+      : []),
     ...unmet.flatMap((one) => rows('', [`${SYMBOLS.bad} not met: ${clean(one.says)}`], width, 'bad')),
   ]
 }

@@ -4,7 +4,10 @@ export type Glyphs = 'braille' | 'block' | 'ascii'
 /** Dots of one cell: across × down. */
 const CELL = { braille: [2, 4], block: [1, 2], ascii: [1, 2] } as const
 /** Unicode's braille patterns number their dots by column, with the bottom row added later. */
-const BRAILLE_BITS = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]] as const
+const BRAILLE_BITS = [
+  [0x01, 0x02, 0x04, 0x40],
+  [0x08, 0x10, 0x20, 0x80],
+] as const
 const HALVES = { block: [' ', '▀', '▄', '█'], ascii: [' ', "'", '.', ':'] } as const
 
 /** A raster of dots, several of them to a cell. Each cell remembers who drew there last. */
@@ -56,7 +59,9 @@ export function createDots(columns: number, rows: number, glyphs: Glyphs): Dots 
             run = ''
             runOwner = owner
           }
-          if (column < columns) run += mask === 0 ? (backdrop[column] ?? ' ') : glyphs === 'braille' ? String.fromCharCode(0x2800 + mask) : HALVES[glyphs][mask]!
+          if (column < columns)
+            run +=
+              mask === 0 ? (backdrop[column] ?? ' ') : glyphs === 'braille' ? String.fromCharCode(0x2800 + mask) : HALVES[glyphs][mask]!
         }
         return line
       })

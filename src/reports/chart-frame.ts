@@ -53,7 +53,14 @@ export function divide({ width, height, series, bands = [], labelWidth = 6, lege
   const labelColumns = width >= labelWidth + 10 ? labelWidth + 1 : 0
   const axisRows = height >= 3 ? 1 : 0
   const bandRows = Math.max(0, Math.min(bands.length, height - axisRows - 2))
-  return { labelColumns, legendColumns, axisRows, bandRows, plotColumns: Math.max(0, width - labelColumns - legendColumns), plotRows: Math.max(0, height - axisRows - bandRows) }
+  return {
+    labelColumns,
+    legendColumns,
+    axisRows,
+    bandRows,
+    plotColumns: Math.max(0, width - labelColumns - legendColumns),
+    plotRows: Math.max(0, height - axisRows - bandRows),
+  }
 }
 
 export function assemble(plotted: string[], options: ChartOptions, space: Space, scale: Scale): string[] {
@@ -64,9 +71,11 @@ export function assemble(plotted: string[], options: ChartOptions, space: Space,
   const legend = placeLegend(options, space, rowOf)
   const lines = plotted.map((cells, row) => {
     const text = labels.get(row)
-    const gutter = space.labelColumns === 0 ? '' : paint(`${fitEnd(text ?? '', space.labelColumns - 1)}${text === undefined ? '│' : '┤'}`, 'axis')
+    const gutter =
+      space.labelColumns === 0 ? '' : paint(`${fitEnd(text ?? '', space.labelColumns - 1)}${text === undefined ? '│' : '┤'}`, 'axis')
     const entry = legend.get(row)
-    const name = space.legendColumns === 0 ? '' : fitStart(entry === undefined ? '' : ` ${options.series[entry]!.name}`, space.legendColumns)
+    const name =
+      space.legendColumns === 0 ? '' : fitStart(entry === undefined ? '' : ` ${options.series[entry]!.name}`, space.legendColumns)
     return gutter + cells + (entry === undefined ? name : paint(name, entry))
   })
   if (space.axisRows > 0) lines.push(paint(axisLine(options, space), 'axis'))
@@ -95,7 +104,11 @@ function axisLine(options: ChartOptions, space: Space): string {
   const range = options.to - options.from
   if (range > 0 && Number.isFinite(range) && space.plotColumns > 0) {
     const every = tickDistance((range * 12) / Math.max(1, space.plotColumns))
-    for (let tick = Math.ceil(options.from / every); tick * every <= options.to && tick - options.from / every < space.plotColumns; tick++) {
+    for (
+      let tick = Math.ceil(options.from / every);
+      tick * every <= options.to && tick - options.from / every < space.plotColumns;
+      tick++
+    ) {
       const text = singleCells(label(tick * every))
       const at = columnOf(tick * every, options, space.plotColumns)
       if (text.length + 1 > space.plotColumns - at || cells.slice(at, at + text.length + 2).some((cell) => cell !== '─')) continue
@@ -119,7 +132,8 @@ function bandLine(bands: readonly Band[], options: ChartOptions, space: Space): 
     const until = band.to ?? (band.kind === 'span' ? options.to : (bands[index + 1]?.from ?? options.to))
     const start = columnOf(band.from, options, space.plotColumns)
     const end = Math.max(start + 1, until >= options.to ? space.plotColumns : columnOf(until, options, space.plotColumns))
-    const put = (text: string, at: number, limit: number) => [...text].slice(0, Math.max(0, limit - at)).forEach((cell, i) => (cells[at + i] = cell))
+    const put = (text: string, at: number, limit: number) =>
+      [...text].slice(0, Math.max(0, limit - at)).forEach((cell, i) => (cells[at + i] = cell))
     const label = singleCells(band.label)
     if (band.kind !== 'span') return put(`│${label}`.padEnd(end - start), start, Math.min(end, space.plotColumns))
     const stroke = `▲${'━'.repeat(Math.max(0, end - start - 1))}${band.to === undefined || band.to > options.to ? '' : '●'}`

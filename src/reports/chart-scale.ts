@@ -62,6 +62,7 @@ export function shortNumber(value: number): string {
   const size = Math.abs(value)
   if (size === 0) return '0'
   if (size >= 1e15 || size < 1e-3) return value.toExponential(0)
-  const [divisor, suffix] = size >= 1e12 ? [1e12, 'T'] : size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : size >= 1e3 ? [1e3, 'k'] : [1, '']
+  const [divisor, suffix] =
+    size >= 1e12 ? [1e12, 'T'] : size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : size >= 1e3 ? [1e3, 'k'] : [1, '']
   return `${Number((value / divisor).toPrecision(3))}${suffix}`
 }

@@ -17,7 +17,12 @@ export function dotChart(options: ChartOptions): string[] {
   const paint = options.paint ?? ((text) => text)
   const dots = createDots(space.plotColumns, space.plotRows, glyphs)
   options.series.forEach((series, index) => trace(series, options, scale, dots, index))
-  const rules = new Set((options.bands ?? []).flat().filter((band) => band.rule).map((band) => columnOf(band.from, options, space.plotColumns)))
+  const rules = new Set(
+    (options.bands ?? [])
+      .flat()
+      .filter((band) => band.rule)
+      .map((band) => columnOf(band.from, options, space.plotColumns)),
+  )
   const rows = dots.rows(
     (text, owner) => (owner < 0 ? paint(text, 'axis') : paint(text, owner)),
     (column) => (rules.has(column) && column > 0 ? '┊' : undefined),
@@ -33,7 +38,9 @@ export function lineChart(options: Omit<ChartOptions, 'series' | 'legend' | 'gly
   const space = divide(all)
   const scale = scaleOf(all, space.plotRows)
   const top = space.plotRows - 1
-  const values = resample(series, options.from, options.to, space.plotColumns, how).map((y) => (y === undefined ? undefined : Math.round(scale.position(y) * top)))
+  const values = resample(series, options.from, options.to, space.plotColumns, how).map((y) =>
+    y === undefined ? undefined : Math.round(scale.position(y) * top),
+  )
   const cells = Array.from({ length: space.plotRows }, () => Array<string>(space.plotColumns).fill(' '))
   for (const run of top < 0 ? [] : runs(values)) {
     // asciichart draws the steps between values: the last one is given twice, so that n values take n columns. Its first column is the axis.
@@ -43,7 +50,12 @@ export function lineChart(options: Omit<ChartOptions, 'series' | 'legend' | 'gly
       .forEach((line, row) => [...line].slice(1).forEach((cell, i) => cell !== ' ' && (cells[row]![run.start + i] = cell)))
   }
   const paint = options.paint ?? ((text) => text)
-  return assemble(cells.map((row) => paint(row.join(''), 0)), all, space, scale)
+  return assemble(
+    cells.map((row) => paint(row.join(''), 0)),
+    all,
+    space,
+    scale,
+  )
 }
 
 export interface TextChartOptions {
@@ -61,15 +73,33 @@ export interface TextChartOptions {
 }
 
 /** A series over the seconds of a run as one text, for reports and plain output. */
-export function textChart({ values, seconds = values.map((_, index) => index), unit, marks = [], width, height, how }: TextChartOptions): string {
+export function textChart({
+  values,
+  seconds = values.map((_, index) => index),
+  unit,
+  marks = [],
+  width,
+  height,
+  how,
+}: TextChartOptions): string {
   const label = (y: number) => (unit === undefined ? shortNumber(y) : `${shortNumber(y)} ${unit}`)
   const shape = { width, height, from: Math.min(seconds[0] ?? 0, 0), to: seconds.at(-1) ?? 0, labelWidth: label(88_800).length + 1 }
-  const lines = lineChart({ ...shape, series: { name: '', xs: seconds, ys: values }, how, xLabel: (x) => `${x} s`, yLabel: label, bands: stack(marks, shape) })
+  const lines = lineChart({
+    ...shape,
+    series: { name: '', xs: seconds, ys: values },
+    how,
+    xLabel: (x) => `${x} s`,
+    yLabel: label,
+    bands: stack(marks, shape),
+  })
   return lines.map((line) => line.trimEnd()).join('\n')
 }
 
 /** Each mark on the first of three rows where it does not cover the name before it. */
-function stack(marks: NonNullable<TextChartOptions['marks']>, { width, labelWidth, ...stretch }: { width: number; labelWidth: number; from: number; to: number }): Band[][] {
+function stack(
+  marks: NonNullable<TextChartOptions['marks']>,
+  { width, labelWidth, ...stretch }: { width: number; labelWidth: number; from: number; to: number },
+): Band[][] {
   const rows: { bands: Band[]; end: number }[] = []
   for (const { second, label } of [...marks].sort((a, b) => a.second - b.second)) {
     const start = columnOf(second, stretch, width - labelWidth - 1)

@@ -93,7 +93,7 @@ export function summarise(record: RunRecord): Summary {
     dataBytes: record.dataBytes,
     notes: [...state.notes.map((note) => note.says), ...steadiness(open)],
     machine: run.machine,
-    versions: run.versions,
+    versions: { ...run.versions, ...Object.fromEntries(state.services.flatMap(({ service, version }) => (version === undefined ? [] : [[service, version]]))) },
     git: run.git,
   }
 }

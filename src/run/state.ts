@@ -33,6 +33,7 @@ export interface ServiceState {
   status: 'starting' | 'ready' | 'done' | 'exited' | 'restarting'
   restarts: number
   tookMs?: number
+  version?: string
 }
 
 export interface LogLine {
@@ -88,7 +89,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
     case 'service-started':
       return { services: withService(state, event, { status: 'starting' }) }
     case 'service-ready':
-      return { services: withService(state, event, { status: 'ready', tookMs: event.tookMs }) }
+      return { services: withService(state, event, { status: 'ready', tookMs: event.tookMs, version: event.version }) }
     case 'service-exited':
       return {
         services: withService(state, event, { status: event.expected && event.code === 0 ? 'done' : 'exited' }),

@@ -25,7 +25,8 @@ export interface StackRequest {
 export type RuntimeEvent =
   | { type: 'fetch'; what: string; done: number; total?: number }
   | { type: 'service-started'; service: string; replica: number; pid?: number }
-  | { type: 'service-ready'; service: string; replica: number; tookMs: number }
+  /** `version`: of the server, as it says itself, such as `PostgreSQL 18.4`. */
+  | { type: 'service-ready'; service: string; replica: number; tookMs: number; version?: string }
   /** `expected`: the lab (or a fault) ended it, or it was one-shot and succeeded. `willRestart`: its restart policy brings it back. */
   | {
       type: 'service-exited'

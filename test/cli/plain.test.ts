@@ -23,13 +23,18 @@ describe('plain log', async () => {
     const state = await plainLog(from(story('passed')), { write: () => {} })
     expect(state.verdict?.outcome).toBe('passed')
   })
-  test('begins with what runs', () => expect(lines[0]).toBe('  00:00  run 20261121-074500-spike-v2-3fa9: spike on v2 (Redis Stream to PostgreSQL, batched), local, base rate 500/s, seed 7'))
+  test('begins with what runs', () =>
+    expect(lines[0]).toBe(
+      '  00:00  run 20261121-074500-spike-v2-3fa9: spike on v2 (Redis Stream to PostgreSQL, batched), local, base rate 500/s, seed 7',
+    ))
   test('a regular line every ten seconds of the run', () => {
     const regular = says(/^ +\d\d:\d\d {2}(up|load|settle|reconcile|report|down): /)
     expect(regular.map((line) => line.trim().slice(0, 5))).toEqual(['00:10', '00:20', '00:30', '00:40', '00:50', '01:00', '01:10', '01:20'])
   })
   test('a regular line carries the figures with their units', () => {
-    expect(says(/^ +00:50 {2}load/)[0]).toMatch(/load: fall 1 s left \(\d+ %\), offered [\d,]+\/s, accepted [\d,]+\/s, persisted [\d,]+\/s, p50 [\d.,]+ p99 [\d.,]+ max [\d.,]+ ms, backlog [\d,]+, freshness [\d.,]+ ms, failed 0\.\d\d %, \w+ \d+ % of a core, ALERT error rate/)
+    expect(says(/^ +00:50 {2}load/)[0]).toMatch(
+      /load: fall 1 s left \(\d+ %\), offered [\d,]+\/s, accepted [\d,]+\/s, persisted [\d,]+\/s, p50 [\d.,]+ p99 [\d.,]+ max [\d.,]+ ms, backlog [\d,]+, freshness [\d.,]+ ms, failed 0\.\d\d %, \w+ \d+ % of a core, ALERT error rate/,
+    )
   })
   test.each([
     ['stages', /stage (up|load|settle|reconcile|report|down)$/, 6],
@@ -47,8 +52,22 @@ describe('plain log', async () => {
   test('ordinary log lines stay in the log files', () => expect(says(/batch of 500/)).toHaveLength(0))
   test('plain ASCII, no escape sequences', () => expect(lines.join('')).toMatch(/^[\x20-\x7e]*$/))
   test('a service that dies by itself comes with its last lines', async () => {
-    const died: RunEvent = { atMs: 5, type: 'service-exited', service: 'worker', replica: 2, code: 1, signal: null, expected: false, willRestart: false, lastLines: ['one', '\u001b[31mError: boom\u001b[39m'] }
-    expect(await logged([died])).toEqual(['  00:00  worker-2 died: exit code 1; its last lines:', '  00:00      one', '  00:00      Error: boom'])
+    const died: RunEvent = {
+      atMs: 5,
+      type: 'service-exited',
+      service: 'worker',
+      replica: 2,
+      code: 1,
+      signal: null,
+      expected: false,
+      willRestart: false,
+      lastLines: ['one', '\u001b[31mError: boom\u001b[39m'],
+    }
+    expect(await logged([died])).toEqual([
+      '  00:00  worker-2 died: exit code 1; its last lines:',
+      '  00:00      one',
+      '  00:00      Error: boom',
+    ])
   })
   test('silence of a minute costs one line, not six', async () => {
     const [first, ...rest] = story('passed')
@@ -59,7 +78,8 @@ describe('plain log', async () => {
 })
 
 describe('summary', () => {
-  const of = (ending: Parameters<typeof story>[0], width = 120) => summaryText(stateAfter(story(ending)), { color: false, width, reportPath: 'results/x/report.md', glyphs: 'braille' })
+  const of = (ending: Parameters<typeof story>[0], width = 120) =>
+    summaryText(stateAfter(story(ending)), { color: false, width, reportPath: 'results/x/report.md', glyphs: 'braille' })
 
   test('a run that passed', () => {
     expect(of('passed').split('\n')).toEqual([
@@ -95,7 +115,8 @@ describe('summary', () => {
     expect(text).toContain('  - interrupted')
     expect(text).toContain('130: interrupted')
   })
-  test('before anything happened', () => expect(summaryText(initialState, { color: false, width: 80, glyphs: 'braille' })).toBe('▲ NO VERDICT no run began'))
+  test('before anything happened', () =>
+    expect(summaryText(initialState, { color: false, width: 80, glyphs: 'braille' })).toBe('▲ NO VERDICT no run began'))
   test('ASCII where nothing else can be shown', () => {
     expect(summaryText(stateAfter(story('lost')), { color: false, width: 80, glyphs: 'ascii' })).toMatch(/^x FAILED [\p{ASCII}]*$/u)
   })
@@ -103,7 +124,12 @@ describe('summary', () => {
     for (const line of of('lost', width).split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(width)
   })
   test('colour adds escape sequences only', () => {
-    const coloured = summaryText(stateAfter(story('lost')), { color: true, width: 120, reportPath: 'results/x/report.md', glyphs: 'braille' })
+    const coloured = summaryText(stateAfter(story('lost')), {
+      color: true,
+      width: 120,
+      reportPath: 'results/x/report.md',
+      glyphs: 'braille',
+    })
     // eslint-disable-next-line no-control-regex
     expect(coloured.replace(/\u001b\[[\d;]*m/g, '')).toBe(of('lost'))
     expect(coloured).toContain('\u001b[1;31m✖ FAILED')

@@ -10,7 +10,13 @@ const isDot = (cell: string) => cell >= '\u2801' && cell <= '\u28ff'
 
 describe('resample', () => {
   test.each<[says: string, ys: (number | undefined)[], columns: number, how: 'max' | 'mean' | 'last', expected: (number | undefined)[]]>([
-    ['1,000 points in 3 columns keep the largest of each', Array.from({ length: 1_000 }, (_, i) => (i === 500 ? 9_999 : i)), 3, 'max', [249, 9_999, 999]],
+    [
+      '1,000 points in 3 columns keep the largest of each',
+      Array.from({ length: 1_000 }, (_, i) => (i === 500 ? 9_999 : i)),
+      3,
+      'max',
+      [249, 9_999, 999],
+    ],
     ['the mean', [1, 3, 5, 7], 2, 'mean', [2, 6]],
     ['the last', [1, 3, 5, 7], 2, 'last', [3, 7]],
     ['more columns than points: a sample holds until the next', [1, 2], 4, 'max', [1, 1, 1, 2]],
@@ -30,14 +36,33 @@ describe('resample', () => {
 })
 
 describe('scales', () => {
-  test.each([[0, 0], [-5, 0], [NaN, 0], [1, 1], [1.01, 1.2], [4_990, 5_000], [5_001, 6_000], [99_999, 100_000], [0.013, 0.015]])('%d rounds up to %d', (value, rounded) => {
+  test.each([
+    [0, 0],
+    [-5, 0],
+    [NaN, 0],
+    [1, 1],
+    [1.01, 1.2],
+    [4_990, 5_000],
+    [5_001, 6_000],
+    [99_999, 100_000],
+    [0.013, 0.015],
+  ])('%d rounds up to %d', (value, rounded) => {
     expect(roundUp(value)).toBeCloseTo(rounded, 12)
   })
-  test('a linear axis starts at zero and has ticks at even distances', () => expect(linearScale(480, 4_990, 9).ticks).toEqual([0, 1_250, 2_500, 3_750, 5_000]))
+  test('a linear axis starts at zero and has ticks at even distances', () =>
+    expect(linearScale(480, 4_990, 9).ticks).toEqual([0, 1_250, 2_500, 3_750, 5_000]))
   test('below zero too', () => expect(linearScale(-3, 4, 3)).toMatchObject({ min: -3, max: 4 }))
   test('a logarithmic axis has whole powers of ten', () => expect(logScale(0.7, 820, 9).ticks).toEqual([0.1, 1, 10, 100, 1_000]))
   test('zero sits at the bottom of a logarithmic axis', () => expect(logScale(1, 100, 5).position(0)).toBe(0))
-  test.each([[0, '0'], [999, '999'], [1_250, '1.25k'], [12_345, '12.3k'], [4_500_000, '4.5M'], [0.5, '0.5'], [1e30, '1e+30']])('%d is written %s', (value, text) => {
+  test.each([
+    [0, '0'],
+    [999, '999'],
+    [1_250, '1.25k'],
+    [12_345, '12.3k'],
+    [4_500_000, '4.5M'],
+    [0.5, '0.5'],
+    [1e30, '1e+30'],
+  ])('%d is written %s', (value, text) => {
     expect(shortNumber(value)).toBe(text)
   })
 })
@@ -52,7 +77,9 @@ describe('dotChart', () => {
     expect(rows[0]!.every(isDot)).toBe(true)
   })
   test('a gap stays a gap', () => {
-    const rows = plotted(dotChart({ ...base, series: [everySecond(Array.from({ length: 60 }, (_, i) => (i > 20 && i < 40 ? undefined : 5)))] }))
+    const rows = plotted(
+      dotChart({ ...base, series: [everySecond(Array.from({ length: 60 }, (_, i) => (i > 20 && i < 40 ? undefined : 5)))] }),
+    )
     expect(rows[0]!.map((cell) => (isDot(cell) ? 'x' : '.')).join('')).toMatch(/^x+\.{15,}x+$/)
   })
   test('one high second among thousands is still seen', () => {
@@ -60,25 +87,51 @@ describe('dotChart', () => {
     expect(plotted(dotChart({ ...base, to: 7_199, series: [everySecond(ys)] }))[0]!.filter(isDot)).toHaveLength(1)
   })
   test('ASCII is ASCII', () => {
-    const lines = dotChart({ ...base, glyphs: 'ascii', series: [everySecond([1, 5, 2], 'kühl')], bands: [[{ from: 0, to: 20, label: 'kill', kind: 'span' }]] })
+    const lines = dotChart({
+      ...base,
+      glyphs: 'ascii',
+      series: [everySecond([1, 5, 2], 'kühl')],
+      bands: [[{ from: 0, to: 20, label: 'kill', kind: 'span' }]],
+    })
     expect(lines.join('')).toMatch(/^\p{ASCII}*$/u)
   })
   test('phases and faults stand under the axis where they began', () => {
-    const lines = dotChart({ ...base, width: 67, series: [], bands: [[{ from: 0, label: 'base', rule: true }, { from: 30, label: 'hold', rule: true }], [{ from: 10, to: 20, label: 'kill api', kind: 'span' }]] })
+    const lines = dotChart({
+      ...base,
+      width: 67,
+      series: [],
+      bands: [
+        [
+          { from: 0, label: 'base', rule: true },
+          { from: 30, label: 'hold', rule: true },
+        ],
+        [{ from: 10, to: 20, label: 'kill api', kind: 'span' }],
+      ],
+    })
     expect(lines.at(-2)).toBe('       │base                         │hold                         ')
     expect(lines.at(-1)).toBe('                 ▲━━━━━━━━━● kill api                              ')
     expect([...lines[0]!][37]).toBe('┊')
   })
   test('names stand beside the last values, each on a row of its own', () => {
     const lines = dotChart({ ...base, series: [everySecond([5, 5], 'a'), everySecond([5, 5], 'b'), everySecond([0, 0], 'c')], to: 1 })
-    expect(lines.map((line) => line.at(-1)).join('').trim()).toMatch(/^ba +c$/)
+    expect(
+      lines
+        .map((line) => line.at(-1))
+        .join('')
+        .trim(),
+    ).toMatch(/^ba +c$/)
   })
   test('times on the axis', () => {
-    expect(dotChart({ ...base, width: 67, series: [], xLabel: (x) => `${x}s` }).at(-1)).toBe('      └0s─────────────┴15s───────────┴30s───────────┴45s───────────')
+    expect(dotChart({ ...base, width: 67, series: [], xLabel: (x) => `${x}s` }).at(-1)).toBe(
+      '      └0s─────────────┴15s───────────┴30s───────────┴45s───────────',
+    )
   })
   test('colours wrap pieces and never change the cells', () => {
     const options = { ...base, series: [everySecond([1, 9, 3], 'a'), everySecond([2, 2, 2], 'b')], to: 2 }
-    const painted = dotChart({ ...options, paint: (text, of) => `\u001b[3${of === 'axis' ? 0 : of === 'band' ? 7 : of + 1}m${text}\u001b[39m` })
+    const painted = dotChart({
+      ...options,
+      paint: (text, of) => `\u001b[3${of === 'axis' ? 0 : of === 'band' ? 7 : of + 1}m${text}\u001b[39m`,
+    })
     // eslint-disable-next-line no-control-regex
     expect(painted.map((line) => line.replace(/\u001b\[\d+m/g, ''))).toEqual(dotChart(options))
   })
@@ -90,13 +143,30 @@ describe('lineChart', () => {
     expect(lines.map((line) => line.length)).toEqual(Array(7).fill(50))
   })
   test('a gap stays a gap', () => {
-    expect(lineChart({ width: 17, height: 3, from: 0, to: 9, series: everySecond([1, 1, 1, undefined, NaN, undefined, 1, 1, 1, 1]) })[0]).toBe('     1┤───   ────')
+    expect(
+      lineChart({ width: 17, height: 3, from: 0, to: 9, series: everySecond([1, 1, 1, undefined, NaN, undefined, 1, 1, 1, 1]) })[0],
+    ).toBe('     1┤───   ────')
   })
 })
 
-const anyNumber = fc.oneof(fc.double(), fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constantFrom(0, -0, NaN, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE), fc.integer())
-const anySeries: fc.Arbitrary<Series> = fc.record({ name: fc.string({ unit: 'grapheme', maxLength: 12 }), xs: fc.array(anyNumber, { maxLength: 60 }), ys: fc.array(fc.option(anyNumber, { nil: undefined }), { maxLength: 60 }) })
-const anyBand = fc.record({ from: anyNumber, to: fc.option(anyNumber, { nil: undefined }), label: fc.string({ unit: 'grapheme' }), kind: fc.constantFrom('name' as const, 'span' as const), rule: fc.boolean() })
+const anyNumber = fc.oneof(
+  fc.double(),
+  fc.double({ min: 0, max: 1e6, noNaN: true }),
+  fc.constantFrom(0, -0, NaN, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE),
+  fc.integer(),
+)
+const anySeries: fc.Arbitrary<Series> = fc.record({
+  name: fc.string({ unit: 'grapheme', maxLength: 12 }),
+  xs: fc.array(anyNumber, { maxLength: 60 }),
+  ys: fc.array(fc.option(anyNumber, { nil: undefined }), { maxLength: 60 }),
+})
+const anyBand = fc.record({
+  from: anyNumber,
+  to: fc.option(anyNumber, { nil: undefined }),
+  label: fc.string({ unit: 'grapheme' }),
+  kind: fc.constantFrom('name' as const, 'span' as const),
+  rule: fc.boolean(),
+})
 const anyOptions: fc.Arbitrary<ChartOptions> = fc.record({
   width: fc.integer({ min: 0, max: 130 }),
   height: fc.integer({ min: 0, max: 30 }),
@@ -121,5 +191,9 @@ test('whatever comes in: exactly `height` lines of exactly `width` cells', () =>
 })
 
 test('to ASCII keeps the width of any text', () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'ab●▲…─┤█⣿漢字é한🙂') }), (text) => { expect(toAscii(text)).toHaveLength(stringWidth(text)) }))
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab●▲…─┤█⣿漢字é한🙂') }), (text) => {
+      expect(toAscii(text)).toHaveLength(stringWidth(text))
+    }),
+  )
 })

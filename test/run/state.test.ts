@@ -8,11 +8,11 @@ test('a service starts, gets ready, dies and comes back', () => {
   const api = { service: 'api', replica: 0 }
   const state = play(
     { type: 'service-started', ...api },
-    { type: 'service-ready', ...api, tookMs: 300 },
+    { type: 'service-ready', ...api, tookMs: 300, version: 'API 1' },
     { type: 'service-exited', ...api, code: null, signal: 'SIGKILL', expected: false, willRestart: true, lastLines: [] },
     { type: 'service-restarted', ...api, attempt: 1 },
   )
-  expect(state.services).toEqual([{ ...api, status: 'restarting', restarts: 1, tookMs: 300 }])
+  expect(state.services).toEqual([{ ...api, status: 'restarting', restarts: 1, tookMs: 300, version: 'API 1' }])
   expect(state.log.at(-1)).toMatchObject({ service: 'api', line: 'died: SIGKILL' })
 })
 

@@ -31,11 +31,19 @@ export interface AppProps {
 }
 
 const FIGURES = { throughput: ThroughputPanel, latency: LatencyPanel, flow: FlowPanel, fates: FatesPanel, health: HealthPanel } as const
-const TAB_PANELS = { services: ServicesPanel, log: LogPanel, errors: ErrorsPanel, notes: NotesPanel, injector: InjectorPanel, verdict: VerdictPanel } as const satisfies Record<Tab, unknown>
+const TAB_PANELS = {
+  services: ServicesPanel,
+  log: LogPanel,
+  errors: ErrorsPanel,
+  notes: NotesPanel,
+  injector: InjectorPanel,
+  verdict: VerdictPanel,
+} as const satisfies Record<Tab, unknown>
 
 /** The panels that can be chosen now: a verdict only when there is something to judge, and then first. */
 export function tabsOf(state: RunState): Tab[] {
-  const ending = state.settle !== undefined || state.reconciledRows !== undefined || state.accounting !== undefined || state.verdict !== undefined
+  const ending =
+    state.settle !== undefined || state.reconciledRows !== undefined || state.accounting !== undefined || state.verdict !== undefined
   const others = TABS.filter((tab) => tab !== 'verdict')
   return ending ? ['verdict', ...others] : others
 }
@@ -61,7 +69,18 @@ export function App({ state, view, title, columns, rows, theme }: AppProps) {
         plan.rows.map((row, index) => (
           <Box key={index} height={row.height} flexShrink={0}>
             {row.cells.map((cell, at) => (
-              <CellPanel key={at} cell={cell} view={view} state={state} width={cell.width} height={row.height} frame={plan.frame} focused={cell.panel === 'tab' && cell.tab === current} siblings={cell.panel === 'tab' && plan.kind === 'compact' ? tabs : undefined} theme={theme} />
+              <CellPanel
+                key={at}
+                cell={cell}
+                view={view}
+                state={state}
+                width={cell.width}
+                height={row.height}
+                frame={plan.frame}
+                focused={cell.panel === 'tab' && cell.tab === current}
+                siblings={cell.panel === 'tab' && plan.kind === 'compact' ? tabs : undefined}
+                theme={theme}
+              />
             ))}
           </Box>
         ))

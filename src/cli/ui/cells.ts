@@ -12,7 +12,9 @@ const PLAIN = /^[\x20-\x7e]*$/
 /** Text from outside (logs, notes, names) on one line, without anything that steers a terminal. */
 export function clean(text: string): string {
   if (PLAIN.test(text)) return text
-  return stripVTControlCharacters(text).replace(/\p{Default_Ignorable_Code_Point}|\p{Surrogate}/gu, '').replace(/[\p{Control}\u2028\u2029]+/gu, ' ')
+  return stripVTControlCharacters(text)
+    .replace(/\p{Default_Ignorable_Code_Point}|\p{Surrogate}/gu, '')
+    .replace(/[\p{Control}\u2028\u2029]+/gu, ' ')
 }
 
 export function cellsOf(text: string): number {
@@ -57,7 +59,10 @@ export function paintLine(line: Line, width: number, theme: Theme): string {
 }
 
 export function lineCells(line: Line): number {
-  return line.reduce((sum, span) => sum + (typeof span === 'string' ? cellsOf(span) : 'painted' in span ? span.cells : cellsOf(span.text)), 0)
+  return line.reduce(
+    (sum, span) => sum + (typeof span === 'string' ? cellsOf(span) : 'painted' in span ? span.cells : cellsOf(span.text)),
+    0,
+  )
 }
 
 /** Left and right parts at the two ends; where both do not fit, the right one goes. */

@@ -13,7 +13,11 @@ export function phaseBounds(state: RunState): { name: string; from: number; to: 
     planned += phase.seconds
     const real = state.phases[index]
     if (!real || real.name !== phase.name || state.loadStartAtMs === undefined) return { name: phase.name, from, to: planned }
-    return { name: phase.name, from: (real.beganAtMs - state.loadStartAtMs) / 1_000, to: real.endedAtMs === undefined ? planned : (real.endedAtMs - state.loadStartAtMs) / 1_000 }
+    return {
+      name: phase.name,
+      from: (real.beganAtMs - state.loadStartAtMs) / 1_000,
+      to: real.endedAtMs === undefined ? planned : (real.endedAtMs - state.loadStartAtMs) / 1_000,
+    }
   })
 }
 
@@ -81,11 +85,22 @@ export function progress(state: RunState): { says: string; share?: number; of?: 
 function bringUp(state: RunState): ReturnType<typeof progress> {
   if (state.fetch) {
     const { what, done, total } = state.fetch
-    return { says: `fetching ${clean(what)}`, share: total ? done / total : undefined, of: total === undefined ? bytes(done) : `${bytes(done)} of ${bytes(total)}` }
+    return {
+      says: `fetching ${clean(what)}`,
+      share: total ? done / total : undefined,
+      of: total === undefined ? bytes(done) : `${bytes(done)} of ${bytes(total)}`,
+    }
   }
   const up = state.services.filter((service) => service.status === 'ready' || service.status === 'done').length
   const starting = state.services.filter((service) => service.status === 'starting').map((service) => service.service)
-  return { says: state.services.length === 0 ? 'preparing' : starting.length === 0 ? `${up} services up` : `${up} up, starting ${[...new Set(starting)].join(', ')}` }
+  return {
+    says:
+      state.services.length === 0
+        ? 'preparing'
+        : starting.length === 0
+          ? `${up} services up`
+          : `${up} up, starting ${[...new Set(starting)].join(', ')}`,
+  }
 }
 
 function load(state: RunState): ReturnType<typeof progress> {
@@ -139,7 +154,9 @@ export function serviceRows(state: RunState): ServiceRow[] {
   const rows: ServiceRow[] = names.map((name) => {
     const replicas = state.services.filter(({ service }) => service === name)
     const usage = state.last?.services[name]
-    const worst = (['exited', 'restarting', 'starting', 'ready', 'done'] as const).find((status) => replicas.some((replica) => replica.status === status))
+    const worst = (['exited', 'restarting', 'starting', 'ready', 'done'] as const).find((status) =>
+      replicas.some((replica) => replica.status === status),
+    )
     return {
       name: clean(name),
       status: worst === 'exited' ? (endingNow ? 'stopped' : 'down') : (worst ?? ''),
@@ -152,8 +169,17 @@ export function serviceRows(state: RunState): ServiceRow[] {
   })
   if (state.last?.injector) {
     const { cpuShare, rssBytes } = state.last.injector
-    rows.push({ name: 'injector', status: '', replicas: 1, restarts: 0, cpu: cpuShare, rssBytes, history: recent.map((sample) => sample.injector?.cpuShare) })
+    rows.push({
+      name: 'injector',
+      status: '',
+      replicas: 1,
+      restarts: 0,
+      cpu: cpuShare,
+      rssBytes,
+      history: recent.map((sample) => sample.injector?.cpuShare),
+    })
   }
-  if (state.last) rows.push({ name: 'lab', status: '', replicas: 1, restarts: 0, ...state.last.lab, history: recent.map((sample) => sample.lab.cpu) })
+  if (state.last)
+    rows.push({ name: 'lab', status: '', replicas: 1, restarts: 0, ...state.last.lab, history: recent.map((sample) => sample.lab.cpu) })
   return rows
 }

@@ -30,8 +30,11 @@ export interface Key {
 
 /** One key pressed: the new view, and whether a stop or a clean redraw is asked for. `tabs`: those there are now; `current`: the one shown. */
 export function press(view: View, input: string, key: Key, tabs: readonly Tab[], current: Tab): { view: View; asks?: 'stop' | 'redraw' } {
-  const turn = (by: number): { view: View } => ({ view: { ...view, help: false, tab: tabs[(tabs.indexOf(current) + by + tabs.length) % tabs.length] } })
-  if (key.ctrl) return input === 'c' ? { view: { ...view, stops: view.stops + 1 }, asks: 'stop' } : input === 'l' ? { view, asks: 'redraw' } : { view }
+  const turn = (by: number): { view: View } => ({
+    view: { ...view, help: false, tab: tabs[(tabs.indexOf(current) + by + tabs.length) % tabs.length] },
+  })
+  if (key.ctrl)
+    return input === 'c' ? { view: { ...view, stops: view.stops + 1 }, asks: 'stop' } : input === 'l' ? { view, asks: 'redraw' } : { view }
   if (key.meta && !key.escape) return { view }
   if (key.escape) return { view: { ...view, help: false } }
   if (key.tab) return turn(key.shift ? -1 : 1)

@@ -1,7 +1,9 @@
 import type { Tab } from './keys.ts'
 
 /** Who stands where. A chart cell names its place in the order of charts, 0 being the one chosen. */
-export type Cell = { width: number } & ({ panel: 'throughput' | 'latency' | 'flow' | 'fates' | 'health' } | { panel: 'chart'; place: number } | { panel: 'tab'; tab: Tab })
+export type Cell = { width: number } & (
+  { panel: 'throughput' | 'latency' | 'flow' | 'fates' | 'health' } | { panel: 'chart'; place: number } | { panel: 'tab'; tab: Tab }
+)
 
 export interface Arrangement {
   kind: 'tiny' | 'compact' | 'wide'
@@ -44,7 +46,10 @@ function compact(columns: number, height: number, current: Tab, charts: number):
     header: HEADER,
     rows: [
       { height: figuresHeight, cells: share(figures, columns) },
-      ...(rest === tabHeight ? [] : split(rest - tabHeight, stacked)).map((chartHeight, place) => ({ height: chartHeight, cells: [{ panel: 'chart', place, width: columns } as const] })),
+      ...(rest === tabHeight ? [] : split(rest - tabHeight, stacked)).map((chartHeight, place) => ({
+        height: chartHeight,
+        cells: [{ panel: 'chart', place, width: columns } as const],
+      })),
       { height: tabHeight, cells: [{ panel: 'tab', tab: current, width: columns }] },
     ],
     footer: FOOTER,
@@ -59,7 +64,9 @@ function wide(columns: number, height: number, tabs: readonly Tab[], current: Ta
   const chartRows = rest - tabHeight >= 18 && small > 0 ? [0.55, 0.45] : [1]
   const [large = 0, low = 0] = split(rest - tabHeight, chartRows.length, chartRows)
   const chart = (place: number): Cell => ({ panel: 'chart', place, width: 0 })
-  const figures = (['throughput', 'latency', 'flow', 'fates', 'health'] as const).slice(0, Math.min(5, Math.floor(columns / 29))).map((panel): Cell => ({ panel, width: 0 }))
+  const figures = (['throughput', 'latency', 'flow', 'fates', 'health'] as const)
+    .slice(0, Math.min(5, Math.floor(columns / 29)))
+    .map((panel): Cell => ({ panel, width: 0 }))
   const shown = Math.min(tabs.length, Math.max(2, Math.floor(columns / 48)))
   const chosen = tabs.slice(0, shown).includes(current) ? tabs.slice(0, shown) : [...tabs.slice(0, shown - 1), current]
   const weight = (tab: Tab) => (WEIGHTS[tab] ?? 1) * (tab === current ? 1.4 : 1)
@@ -70,8 +77,25 @@ function wide(columns: number, height: number, tabs: readonly Tab[], current: Ta
     rows: [
       { height: figuresHeight, cells: share(figures, columns) },
       { height: large, cells: share([chart(0), chart(1)], columns) },
-      ...(low > 0 ? [{ height: low, cells: share(Array.from({ length: small }, (_, i) => chart(i + 2)), columns) }] : []),
-      { height: tabHeight, cells: share(chosen.map((tab): Cell => ({ panel: 'tab', tab, width: 0 })), columns, chosen.map(weight)) },
+      ...(low > 0
+        ? [
+            {
+              height: low,
+              cells: share(
+                Array.from({ length: small }, (_, i) => chart(i + 2)),
+                columns,
+              ),
+            },
+          ]
+        : []),
+      {
+        height: tabHeight,
+        cells: share(
+          chosen.map((tab): Cell => ({ panel: 'tab', tab, width: 0 })),
+          columns,
+          chosen.map(weight),
+        ),
+      },
     ],
     footer: FOOTER,
   }

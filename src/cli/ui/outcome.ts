@@ -13,13 +13,37 @@ export const OUTCOMES = {
 export function accountingLines({ accounting }: RunState, width: number, { lags: withLags = true } = {}): Line[] {
   if (!accounting) return []
   const { lost, duplicated, phantom, unexpected, altered, recovered, miscounted } = accounting
-  const wrong: [string, number][] = [['lost', lost], ['duplicated', duplicated], ['phantom', phantom], ['unexpected', unexpected], ['altered', altered], ['miscounted', miscounted.length]]
-  const pieces = wrong.map(([name, value]): Span => (value > 0 ? { text: `${SYMBOLS.bad} ${name} ${count(value)}`, style: 'bad' } : { text: `${name} 0` }))
-  const fates = `ok ${count(accounting.ok)} · stored ${count(accounting.stored)} · rejected ${count(accounting.rejected)} · unknown ${count(accounting.unknown)} (${count(recovered)} recovered) · never sent ${count(accounting.neverSent)}`
-  const lags = !withLags ? [] : [accounting.persistedLagMs && `persisted p99 ${ms(accounting.persistedLagMs.p99)} ms`, accounting.freshnessMs && `visible p99 ${ms(accounting.freshnessMs.p99)} ms`].filter((text) => text !== undefined)
+  const wrong: [string, number][] = [
+    ['lost', lost],
+    ['duplicated', duplicated],
+    ['phantom', phantom],
+    ['unexpected', unexpected],
+    ['altered', altered],
+    ['miscounted', miscounted.length],
+  ]
+  const pieces = wrong.map(([name, value]): Span =>
+    value > 0 ? { text: `${SYMBOLS.bad} ${name} ${count(value)}`, style: 'bad' } : { text: `${name} 0` },
+  )
+  const fates = [
+    `ok ${count(accounting.ok)}`,
+    `stored ${count(accounting.stored)}`,
+    `rejected ${count(accounting.rejected)}`,
+    `unknown ${count(accounting.unknown)} (${count(recovered)} recovered)`,
+    `never sent ${count(accounting.neverSent)}`,
+  ].join(' · ')
+  const lags = !withLags
+    ? []
+    : [
+        accounting.persistedLagMs && `persisted p99 ${ms(accounting.persistedLagMs.p99)} ms`,
+        accounting.freshnessMs && `visible p99 ${ms(accounting.freshnessMs.p99)} ms`,
+      ].filter((text) => text !== undefined)
   const all = spaced(pieces)
   const wrongLines: Line[] = lineCells(all) <= width ? [all] : [spaced(pieces.slice(0, 3)), spaced(pieces.slice(3))]
-  return [...wrongLines, ...wrapWords(fates, width).map((line): Line => [{ text: line, style: 'dim' }]), ...(lags.length > 0 ? [[{ text: lags.join(' · '), style: 'dim' } as const]] : [])]
+  return [
+    ...wrongLines,
+    ...wrapWords(fates, width).map((line): Line => [{ text: line, style: 'dim' }]),
+    ...(lags.length > 0 ? [[{ text: lags.join(' · '), style: 'dim' } as const]] : []),
+  ]
 }
 
 function spaced(pieces: readonly Span[]): Line {

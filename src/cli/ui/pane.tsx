@@ -61,15 +61,28 @@ export function paneLines(props: Omit<PanelProps, 'state'>, content: PaneContent
 }
 
 /** What stands at the right end ends above the last cell of the body, so that it can name a column. */
-function titleLine({ title, right = [] }: PaneContent, { width, frame, focused = false, siblings, theme }: Omit<PanelProps, 'state'>): string {
-  const name = (text: string, chosen: boolean): Span => (chosen ? { text: `[${text}]`, style: 'title' } : { text: ` ${text} `, style: siblings ? 'dim' : 'strong' })
+function titleLine(
+  { title, right = [] }: PaneContent,
+  { width, frame, focused = false, siblings, theme }: Omit<PanelProps, 'state'>,
+): string {
+  const name = (text: string, chosen: boolean): Span =>
+    chosen ? { text: `[${text}]`, style: 'title' } : { text: ` ${text} `, style: siblings ? 'dim' : 'strong' }
   const names: Line = siblings ? siblings.map((sibling) => name(sibling, sibling === title)) : [name(title, focused)]
   const [open, close] = frame === 'box' ? ['╭─', right.length > 0 ? ' ╮' : '─╮'] : ['──', right.length > 0 ? ' ' : '─']
   const inner = Math.max(0, width - open.length - close.length)
   const free = inner - lineCells(names) - (right.length > 0 ? lineCells(right) + 1 : 0)
   const rule = (cells: number): Span => ({ text: '─'.repeat(Math.max(0, cells)), style: 'dim' })
-  const line: Line = free < 0 ? [...names, rule(inner - lineCells(names))] : [...names, rule(free), ...(right.length > 0 ? [' ', ...right] : [])]
-  return paintLine([{ text: open, style: 'dim' }, { painted: paintLine(line, inner, theme), cells: inner }, { text: close, style: 'dim' }], width, theme)
+  const line: Line =
+    free < 0 ? [...names, rule(inner - lineCells(names))] : [...names, rule(free), ...(right.length > 0 ? [' ', ...right] : [])]
+  return paintLine(
+    [
+      { text: open, style: 'dim' },
+      { painted: paintLine(line, inner, theme), cells: inner },
+      { text: close, style: 'dim' },
+    ],
+    width,
+    theme,
+  )
 }
 
 /** A panel that cannot draw says so; the run and the other panels go on. */
@@ -83,5 +96,13 @@ function guarded(body: () => readonly Line[]): readonly Line[] {
 
 /** Titles of columns that {@link import('./cells.ts').figures} aligned, to stand in the title line above them. */
 export function columnTitles(titles: readonly string[], cells: number): Line {
-  return [{ text: titles.map((title) => fit(title, cells, 'right')).join('').trimStart(), style: 'dim' }]
+  return [
+    {
+      text: titles
+        .map((title) => fit(title, cells, 'right'))
+        .join('')
+        .trimStart(),
+      style: 'dim',
+    },
+  ]
 }

@@ -21,8 +21,19 @@ const ORDINARY_MS = 1_000
 const URGENT_MS = 120
 
 const URGENT = new Set<RunEvent['type']>([
-  'run-started', 'stage', 'phase-began', 'service-ready', 'service-exited', 'service-restarted',
-  'alert', 'fault-injected', 'fault-healed', 'settled', 'accounted', 'judged', 'run-ended',
+  'run-started',
+  'stage',
+  'phase-began',
+  'service-ready',
+  'service-exited',
+  'service-restarted',
+  'alert',
+  'fault-injected',
+  'fault-healed',
+  'settled',
+  'accounted',
+  'judged',
+  'run-ended',
 ])
 
 /**

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { format } from 'node:util'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { render } from 'ink'
 import { useLayoutEffect, type ReactNode } from 'react'
@@ -69,7 +70,15 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
       {stdin.isTTY ? <Keyboard onKey={onKey} /> : null}
     </>
   )
-  const ink = render(tree(null), { stdout: surface.stream, stdin, stderr, exitOnCtrlC: false, patchConsole: false, interactive: true, debug: true })
+  const ink = render(tree(null), {
+    stdout: surface.stream,
+    stdin,
+    stderr,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    interactive: true,
+    debug: true,
+  })
   // A component that throws ends Ink: the run goes on unseen, and its summary still comes.
   const ended = ink.waitUntilExit().catch((error: unknown) => {
     stderr.write(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
@@ -108,9 +117,13 @@ function holdBack(stderr: WriteStream): { note(text: string): void; release(): v
   const warnings = process.listeners('warning')
   const noteWarning = (warning: Error) => note(`(node:${process.pid}) ${warning.stack ?? String(warning)}\n`)
   process.removeAllListeners('warning').on('warning', noteWarning)
-  const print = (...values: unknown[]) => console.error(...values)
+  const print = (...values: unknown[]) => stderr.write(`${format(...values)}\n`)
   const write = stderr.write
-  const held: WriteStream['write'] = (chunk: Uint8Array | string, encoding?: BufferEncoding | ((error?: Error | null) => void), done?: (error?: Error | null) => void) => {
+  const held: WriteStream['write'] = (
+    chunk: Uint8Array | string,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    done?: (error?: Error | null) => void,
+  ) => {
     note(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())
     const callback = typeof encoding === 'function' ? encoding : done
     if (callback) queueMicrotask(callback)

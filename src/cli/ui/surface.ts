@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { WriteStream } from 'node:tty'
+import { stripVTControlCharacters } from 'node:util'
 
 /** Synchronised update: terminals that know it show the frame at once, others ignore it. */
 const BEGIN = '\u001b[?2026h'
@@ -35,7 +36,9 @@ export interface Surface {
 }
 
 /** Ink shows and hides the cursor through the same stream. */
-const MODES_ONLY = /^(\u001b\[\?\d+[hl])*$/
+function isMode(text: string): boolean {
+  return text.length < 32 && stripVTControlCharacters(text) === ''
+}
 
 export function createSurface(stdout: WriteStream): Surface {
   let shown: string[] | undefined
@@ -44,7 +47,7 @@ export function createSurface(stdout: WriteStream): Surface {
     isTTY: true,
     writable: true,
     write(frame: string, done?: () => void) {
-      if (open && !MODES_ONLY.test(frame)) {
+      if (open && !isMode(frame)) {
         const lines = frame.split('\n')
         const change = repaint(shown, lines)
         if (change !== '') stdout.write(change)

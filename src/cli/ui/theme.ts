@@ -34,7 +34,8 @@ export interface Theme {
 export function createTheme({ color, glyphs }: { color: boolean; glyphs: Glyphs }): Theme {
   return {
     glyphs,
-    paint: (style, text) => (!color || style === undefined || text === '' ? text : `\u001b[${SGR[style][0]}m${text}\u001b[${SGR[style][1]}m`),
+    paint: (style, text) =>
+      !color || style === undefined || text === '' ? text : `\u001b[${SGR[style][0]}m${text}\u001b[${SGR[style][1]}m`,
     finish: glyphs === 'ascii' ? toAscii : glyphs === 'block' ? forConsole : (line) => line,
   }
 }
@@ -43,7 +44,18 @@ export function createTheme({ color, glyphs }: { color: boolean; glyphs: Glyphs 
 function forConsole(line: string): string {
   return line.replace(/[●✖○▶…┊▁▂▃▅▆▇╭╮╰╯━–×]/g, (cell) => CONSOLE_CELLS[cell] ?? toAscii(cell))
 }
-const CONSOLE_CELLS: Record<string, string> = { '▁': '_', '▂': '_', '▃': '▄', '▅': '▄', '▆': '█', '▇': '█', '╭': '┌', '╮': '┐', '╰': '└', '╯': '┘' }
+const CONSOLE_CELLS: Record<string, string> = {
+  '▁': '_',
+  '▂': '_',
+  '▃': '▄',
+  '▅': '▄',
+  '▆': '█',
+  '▇': '█',
+  '╭': '┌',
+  '╮': '┐',
+  '╰': '└',
+  '╯': '┘',
+}
 
 /** What the terminal can show, by locale and `TERM`. */
 export function terminalGlyphs(env: Record<string, string | undefined>): Glyphs {

@@ -36,6 +36,7 @@ export const postgres: Provider = {
       },
       // Asked before it says so, it would log a refusal for every question.
       isReady: async (saw) => saw(/ready to accept connections/) && (await answersQuery({ host, port, ...who })),
+      versionIn: /starting (PostgreSQL) ([\d.]+)/,
       // Fast shutdown, as the public image does it: SIGTERM would wait for every client to leave.
       stopSignal: 'SIGINT',
       // Without the checkpoint of an orderly end.

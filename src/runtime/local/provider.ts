@@ -27,6 +27,8 @@ export interface Backend {
   launch: Launch
   /** Is it ready now? `saw` looks at the lines it has printed since it was started. */
   isReady(saw: (pattern: RegExp) => boolean): Promise<boolean>
+  /** Finds name and version (the first two groups) in what a server prints when it starts. */
+  versionIn?: RegExp
   /** How it is asked to stop. */
   stopSignal: NodeJS.Signals
   /** How it is asked to stop when its data are thrown away right after. */

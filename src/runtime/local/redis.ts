@@ -26,6 +26,7 @@ export const redis: Provider = {
         cwd: context.folder,
       },
       isReady: () => answersPing(host, port, 500),
+      versionIn: /(Redis|Valkey) version=([\d.]+)/,
       stopSignal: 'SIGTERM',
       // On SIGTERM it would save first.
       discardSignal: 'SIGKILL',

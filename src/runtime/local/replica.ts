@@ -61,6 +61,12 @@ interface Life {
   isReady: boolean
 }
 
+function versionOf(lines: readonly string[], pattern: RegExp | undefined): string | undefined {
+  if (pattern === undefined) return undefined
+  const match = lines.map((line) => pattern.exec(line)).find((found) => found !== null)
+  return match?.slice(1, 3).join(' ')
+}
+
 /** Waits before the n-th restart in a row (from 1), as Docker's: 100 ms, doubling, at most 5 s here. */
 export function restartDelayMs(attempt: number): number {
   return Math.min(5_000, 100 * 2 ** (attempt - 1))
@@ -181,9 +187,10 @@ export function createReplica(options: ReplicaOptions): Replica {
       if (now && (await backend.isReady((pattern) => now.lines.some((line) => pattern.test(line)))) && life === now) {
         if (now.isReady) return
         now.isReady = true
+        const version = versionOf(now.lines, backend.versionIn)
         now.lines = []
         tail.every(RUNNING_POLL_MS)
-        emit({ type: 'service-ready', ...who, tookMs: Math.round(performance.now() - now.startedAtMs) })
+        emit({ type: 'service-ready', ...who, tookMs: Math.round(performance.now() - now.startedAtMs), version })
         return
       }
       if (performance.now() - began > options.readyWithinMs) throw failed(`was not ready within ${options.readyWithinMs / 1_000} s`)

@@ -53,7 +53,10 @@ describe('80×24', () => {
 })
 
 test('figures keep their places while they change', () => {
-  const columnOf = (second: number, label: string) => frame(stateAt(second), 80, 24).find((line) => line.includes(label))!.search(/\d(?= +[\d,]+ +p50)/)
+  const columnOf = (second: number, label: string) =>
+    frame(stateAt(second), 80, 24)
+      .find((line) => line.includes(label))!
+      .search(/\d(?= +[\d,]+ +p50)/)
   const places = [1, 5, 22, 30, 36, 50].map((second) => columnOf(second, 'offered'))
   expect([...new Set(places)]).toEqual([17])
 })
@@ -64,7 +67,20 @@ describe('200×50', () => {
     expect(lines).toHaveLength(49)
     expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThanOrEqual(200)
   })
-  test.each(['events per second', 'latency ms, log scale', 'backlog, events', 'freshness ms', 'failed events per second', 'CPU, % of a core', '[services]', ' log ', ' errors ', ' notes ', ' answers ', ' injector '])('shows %s', (title) => {
+  test.each([
+    'events per second',
+    'latency ms, log scale',
+    'backlog, events',
+    'freshness ms',
+    'failed events per second',
+    'CPU, % of a core',
+    '[services]',
+    ' log ',
+    ' errors ',
+    ' notes ',
+    ' answers ',
+    ' injector ',
+  ])('shows %s', (title) => {
     expect(text(lines)).toContain(title)
   })
   test('errors by kind', () => expect(text(lines)).toMatch(/│ 503 +\d+ +288 │/))
@@ -83,7 +99,13 @@ describe('stages', () => {
     expect(text(frame(state, 100, 30))).toMatch(/○ redis +starting/)
   })
   test('no samples yet: axes and planned phases stand, figures are dashes', () => {
-    const shown = text(frame(stateAfter(story('passed'), (event) => event.type === 'load-planned'), 80, 24))
+    const shown = text(
+      frame(
+        stateAfter(story('passed'), (event) => event.type === 'load-planned'),
+        80,
+        24,
+      ),
+    )
     expect(shown).toContain('no samples yet')
     expect(shown).toMatch(/offered +– +–/)
     expect(shown).toContain('│hold')
@@ -95,7 +117,10 @@ describe('stages', () => {
     ['invalid', '▲ INVALID', 'the injector was late: p99 send lag 61.2 ms'],
   ] as const)('the verdict of a run that %s', (ending, outcome, detail) => {
     const state = stateAfter(story(ending), (event) => event.type === 'judged')
-    for (const [columns, rows] of [[80, 24], [200, 50]] as const) {
+    for (const [columns, rows] of [
+      [80, 24],
+      [200, 50],
+    ] as const) {
       expect(text(frame(state, columns, rows))).toContain(outcome)
       expect(text(frame(state, columns, rows))).toContain(detail)
     }
@@ -109,14 +134,21 @@ describe('stages', () => {
 
 describe('keys', () => {
   const tabs = tabsOf(stateAt(35))
-  const after = (keys: [string, object?][]) => keys.reduce((view, [input, key = {}]) => press(view, input, key, tabs, currentTab(stateAt(35), view)).view, initialView)
+  const after = (keys: [string, object?][]) =>
+    keys.reduce((view, [input, key = {}]) => press(view, input, key, tabs, currentTab(stateAt(35), view)).view, initialView)
   test('Tab goes round the panels, Shift-Tab back', () => {
     expect(after([['', { tab: true }]]).tab).toBe('log')
     expect(after([['', { tab: true, shift: true }]]).tab).toBe('injector')
-    expect(after([['', { rightArrow: true }], ['', { leftArrow: true }]]).tab).toBe('services')
+    expect(
+      after([
+        ['', { rightArrow: true }],
+        ['', { leftArrow: true }],
+      ]).tab,
+    ).toBe('services')
   })
   test('c shows the next chart', () => expect(text(frame(stateAt(35), 80, 24, after([['c']])))).toContain('latency ms, log scale'))
-  test('the last chart is followed by the first', () => expect(text(frame(stateAt(35), 80, 24, after(Array<[string]>(6).fill(['n']))))).toContain('events per second'))
+  test('the last chart is followed by the first', () =>
+    expect(text(frame(stateAt(35), 80, 24, after(Array<[string]>(6).fill(['n']))))).toContain('events per second'))
   test('? covers the panels with help, ? or Esc takes it away', () => {
     expect(text(frame(stateAt(35), 80, 24, after([['?']])))).toContain('stop the load, keep results')
     expect(after([['?'], ['', { escape: true }]]).help).toBe(false)
@@ -125,7 +157,10 @@ describe('keys', () => {
     expect(frame(stateAt(35), 80, 24, after([['f']]))[0]).toContain('FROZEN at 00:36')
     expect(after([['f'], [' ']]).frozen).toBe(false)
   })
-  test.each([['q', {}], ['c', { ctrl: true }]])('%s %o asks for a stop, and says so', (input, key) => {
+  test.each([
+    ['q', {}],
+    ['c', { ctrl: true }],
+  ])('%s %o asks for a stop, and says so', (input, key) => {
     expect(press(initialView, input, key, tabs, 'log').asks).toBe('stop')
     expect(frame(stateAt(35), 80, 24, after([[input, key]])).at(-1)).toContain('stopping… q again to force')
   })
@@ -150,13 +185,37 @@ test('ASCII terminals get ASCII, wide characters of others included', () => {
 
 test('whatever the size, the state and the view: never taller or wider than the terminal', () => {
   const stories = (['passed', 'lost', 'invalid', 'aborted'] as const).map(story)
-  const anyView = fc.record({ tab: fc.option(fc.constantFrom('services' as const, 'log' as const, 'errors' as const, 'notes' as const, 'injector' as const, 'verdict' as const), { nil: undefined }), chart: fc.nat(12), help: fc.boolean(), frozen: fc.boolean(), zoom: fc.boolean(), stops: fc.nat(2) })
+  const anyView = fc.record({
+    tab: fc.option(
+      fc.constantFrom('services' as const, 'log' as const, 'errors' as const, 'notes' as const, 'injector' as const, 'verdict' as const),
+      { nil: undefined },
+    ),
+    chart: fc.nat(12),
+    help: fc.boolean(),
+    frozen: fc.boolean(),
+    zoom: fc.boolean(),
+    stops: fc.nat(2),
+  })
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 260 }), fc.integer({ min: 2, max: 90 }), fc.constantFrom(...stories), fc.nat(), anyView, fc.constantFrom('braille' as const, 'block' as const, 'ascii' as const), (columns, rows, events, at, view, glyphs) => {
-      const lines = frame(stateAfter(events, (_event, index) => index === at % events.length), columns, rows, view, createTheme({ color: at % 2 === 0, glyphs }))
-      expect(lines.length).toBeLessThanOrEqual(rows - 1)
-      expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThanOrEqual(columns)
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 260 }),
+      fc.integer({ min: 2, max: 90 }),
+      fc.constantFrom(...stories),
+      fc.nat(),
+      anyView,
+      fc.constantFrom('braille' as const, 'block' as const, 'ascii' as const),
+      (columns, rows, events, at, view, glyphs) => {
+        const lines = frame(
+          stateAfter(events, (_event, index) => index === at % events.length),
+          columns,
+          rows,
+          view,
+          createTheme({ color: at % 2 === 0, glyphs }),
+        )
+        expect(lines.length).toBeLessThanOrEqual(rows - 1)
+        expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThanOrEqual(columns)
+      },
+    ),
     { numRuns: 60 },
   )
 }, 60_000)
@@ -165,7 +224,14 @@ test('text of others in any form breaks no frame', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.string({ unit: 'grapheme', maxLength: 40 }), (line, name) => {
       const state = stateAt(35)
-      const hostile: RunState = { ...state, log: [{ atMs: 0, service: name, line }], notes: [{ level: 'warning', says: line }], alerts: [{ alert: name, says: line, sinceMs: NaN }], services: [{ service: name, replica: 1, status: 'ready', restarts: 0 }], faults: [{ fault: line, service: name, injectedAtMs: 0 }] }
+      const hostile: RunState = {
+        ...state,
+        log: [{ atMs: 0, service: name, line }],
+        notes: [{ level: 'warning', says: line }],
+        alerts: [{ alert: name, says: line, sinceMs: NaN }],
+        services: [{ service: name, replica: 1, status: 'ready', restarts: 0 }],
+        faults: [{ fault: line, service: name, injectedAtMs: 0 }],
+      }
       for (const tab of ['log', 'notes', 'services'] as const) {
         const lines = frame(hostile, 90, 30, { tab })
         expect(lines).toHaveLength(29)

@@ -8,6 +8,19 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 export async function bundled(script: string, name: string): Promise<{ file: string } & Disposable> {
   const outdir = `${root}node_modules/.cache/load-lab-${name}-${process.pid}`
   mkdirSync(outdir, { recursive: true })
-  await build({ absWorkingDir: root, entryPoints: { [name]: script }, outdir, bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node22', packages: 'external', jsx: 'automatic', outExtension: { '.js': '.mjs' }, logLevel: 'warning' })
+  await build({
+    absWorkingDir: root,
+    entryPoints: { [name]: script },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    packages: 'external',
+    jsx: 'automatic',
+    outExtension: { '.js': '.mjs' },
+    logLevel: 'warning',
+  })
   return { file: `${outdir}/${name}.mjs`, [Symbol.dispose]: () => rmSync(outdir, { recursive: true, force: true }) }
 }

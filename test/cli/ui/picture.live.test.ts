@@ -14,10 +14,14 @@ if (!hasTmux) console.warn('skipped: tmux is not on the PATH, so the picture can
 /** A server of its own for each test: one that is just ending refuses new sessions. */
 let servers = 0
 const socket = () => `load-lab-${process.pid}-${servers}`
-const tmux = (...args: string[]) => execFileSync('tmux', ['-L', socket(), '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+const tmux = (...args: string[]) =>
+  execFileSync('tmux', ['-L', socket(), '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 const screen = () => tmux('capture-pane', '-p').split('\n').slice(0, -1)
 /** With scrollback, wrapped lines joined. */
-const scrollback = () => tmux('capture-pane', '-p', '-J', '-S', '-200').split('\n').map((line) => line.trimEnd())
+const scrollback = () =>
+  tmux('capture-pane', '-p', '-J', '-S', '-200')
+    .split('\n')
+    .map((line) => line.trimEnd())
 const keys = (...names: string[]) => tmux('send-keys', ...names)
 const ask = (format: string) => tmux('display-message', '-p', format).trim()
 
@@ -66,7 +70,10 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
     expect(existsSync(player.file)).toBe(false)
   })
 
-  test.each([[80, 24], [200, 50]])('a whole run at %d×%d: no line wraps, then the summary stays in the scrollback', async (columns, rows) => {
+  test.each([
+    [80, 24],
+    [200, 50],
+  ])('a whole run at %d×%d: no line wraps, then the summary stays in the scrollback', async (columns, rows) => {
     await play(columns, rows, 'lost 25 end 1500')
     const during = await until('the load', shows(/▶ LOAD/))
     expect(during.at(-1)).toBe('')
@@ -107,9 +114,19 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
   test('resizing draws the arrangement that fits, without remains of the old one', async () => {
     await play(200, 50, 'passed 30 35 30000')
     await until('second 35', shows(/hold \d s left · 00:3[56]/))
-    for (const [columns, rows, frames] of [[80, 24, 0], [60, 10, 0], [130, 40, 1], [79, 60, 0], [200, 50, 1]] as const) {
+    for (const [columns, rows, frames] of [
+      [80, 24, 0],
+      [60, 10, 0],
+      [130, 40, 1],
+      [79, 60, 0],
+      [200, 50, 1],
+    ] as const) {
       tmux('resize-window', '-x', String(columns), '-y', String(rows))
-      const fits = (lines: string[]) => lines.length === rows && lines.filter((line) => line.includes('spike on v2')).length === 1 && (columns < 80 || rows < 24 ? shows(/needs 80×24/)(lines) : /^ q stop/.test(lines[rows - 2] ?? '')) && lines[3]!.startsWith('╭') === (frames === 1)
+      const fits = (lines: string[]) =>
+        lines.length === rows &&
+        lines.filter((line) => line.includes('spike on v2')).length === 1 &&
+        (columns < 80 || rows < 24 ? shows(/needs 80×24/)(lines) : /^ q stop/.test(lines[rows - 2] ?? '')) &&
+        lines[3]!.startsWith('╭') === (frames === 1)
       const lines = await until(`${columns}×${rows}`, fits)
       for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(columns)
     }
@@ -129,7 +146,11 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
   })
 
   test.each([
-    ['an error of the events is thrown after the terminal is given back', 'passed 40 20 0 throw', /caught: Error: the events broke\nPLAYED\nended 0/],
+    [
+      'an error of the events is thrown after the terminal is given back',
+      'passed 40 20 0 throw',
+      /caught: Error: the events broke\nPLAYED\nended 0/,
+    ],
     ['process.exit', 'passed 40 20 0 exit', /ended 5/],
     ['an uncaught error shows on the main screen', 'passed 40 20 0 uncaught', /Error: nobody caught this[\s\S]*ended 1/],
   ])('the terminal comes back: %s', async (_what, args, pattern) => {
@@ -138,13 +159,29 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
     expect((await expectRestored()).join('\n')).toMatch(pattern)
   })
 
+  test('what libraries print meanwhile does not tear the picture, and is printed afterwards', async () => {
+    await play(80, 24, 'passed 40 20 500 noise')
+    await until('the picture', shows(/▶ LOAD/))
+    for (let tries = 0; tries < 15 && ask('#{alternate_on}') === '1'; tries++) {
+      expect(screen().join('\n')).not.toMatch(/a library/)
+      await sleep(100)
+    }
+    expect((await expectRestored()).join('\n')).toMatch(/a library logs\na library complains\n[\s\S]*a library warns[\s\S]*PLAYED/)
+  })
+
   test('the terminal comes back: SIGTERM that nobody handles', async () => {
     await play(80, 24, 'passed 40 20 30000')
     await until('the picture', shows(/▶ LOAD/))
     expect(ask('#{alternate_on} #{cursor_flag}')).toBe('1 0')
     const shell = ask('#{pane_pid}')
     const children = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', shell], { encoding: 'utf8' })
-    const pid = Number(children.split('\n').find((line) => line.includes('player.mjs'))!.trim().split(' ')[0])
+    const pid = Number(
+      children
+        .split('\n')
+        .find((line) => line.includes('player.mjs'))!
+        .trim()
+        .split(' ')[0],
+    )
     process.kill(pid, 'SIGTERM')
     expect((await expectRestored()).join('\n')).toContain('ended 143')
   })

@@ -1,6 +1,6 @@
 /**
  * Plays a told run through the real picture, for the tmux tests and for looking at it.
- *   node player.mjs <ending> <speed> [until] [wait-ms] [end: quit | throw | exit | uncaught]
+ *   node player.mjs <ending> <speed> [until] [wait-ms] [end: quit | throw | exit | uncaught | noise]
  * `until` is a second of the load where the story stops; it then waits `wait-ms` for keys before it ends as told.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,9 +26,18 @@ async function* play(): AsyncGenerator<RunEvent> {
   const held = setInterval(() => {}, 1_000)
   await sleep(Number(wait), undefined, { signal: stop.signal }).catch(() => {})
   clearInterval(held)
+  if (how === 'noise') {
+    console.log('a library logs')
+    console.error('a library complains')
+    process.emitWarning('a library warns')
+    await sleep(1_500)
+  }
   if (how === 'throw') throw new Error('the events broke')
   if (how === 'exit') process.exit(5)
-  if (how === 'uncaught') setImmediate(() => { throw new Error('nobody caught this') })
+  if (how === 'uncaught')
+    setImmediate(() => {
+      throw new Error('nobody caught this')
+    })
   if (how === 'uncaught') await sleep(500)
 }
 
@@ -38,8 +47,17 @@ const onQuit = () => {
 }
 
 try {
-  const state = await showPicture(play(), { stdout: process.stdout, stdin: process.stdin, stderr: process.stderr, onQuit, color: (process.env.NO_COLOR ?? '') === '', title: 'told run' })
-  console.log(summaryText(state, { color: (process.env.NO_COLOR ?? '') === '', width: process.stdout.columns, reportPath: 'results/told/report.md' }))
+  const state = await showPicture(play(), {
+    stdout: process.stdout,
+    stdin: process.stdin,
+    stderr: process.stderr,
+    onQuit,
+    color: (process.env.NO_COLOR ?? '') === '',
+    title: 'told run',
+  })
+  console.log(
+    summaryText(state, { color: (process.env.NO_COLOR ?? '') === '', width: process.stdout.columns, reportPath: 'results/told/report.md' }),
+  )
   console.log(`asked to stop: ${asked}`)
 } catch (error) {
   console.error(`caught: ${String(error)}`)

@@ -8,16 +8,16 @@ import { createSurface, repaint } from '../../../src/cli/ui/surface.ts'
 function terminal(rows: number): { lines: string[]; write(text: string): void } {
   const lines = Array<string>(rows).fill('')
   let row = 0
+  let written = false
   return {
     lines,
     write(text) {
-      // eslint-disable-next-line no-control-regex
-      for (const [token] of text.matchAll(/\u001b\[[?\d;]*[A-Za-z]|[^\u001b]+/g)) {
-        const place = /^\u001b\[(?:(\d+);1)?H$/.exec(token)
-        if (place) row = Number(place[1] ?? 1) - 1
-        else if (token === '\u001b[J') lines.fill('', row)
-        else if (token === '\u001b[K') continue
-        else if (!token.startsWith('\u001b')) lines[row] = token
+      for (const piece of text.split('\u001b[').slice(1)) {
+        const [, parameters = '', kind, rest = ''] = /^([?\d;]*)([A-Za-z])(.*)$/s.exec(piece)!
+        if (kind === 'H') [row, written] = [parameters === '' ? 0 : Number.parseInt(parameters) - 1, false]
+        if (kind === 'J') lines.fill('', row)
+        if (kind === 'K' && !written) lines[row] = ''
+        if (rest !== '') [lines[row], written] = [rest, true]
       }
     },
   }
@@ -42,14 +42,16 @@ test('whatever frames follow each other, the screen holds the last one', () => {
         surface.stream.write(frame.join('\n'))
       })
       const expected = frames.at(-1)!.join('\n') === '' ? undefined : frames.at(-1)!
-      if (expected) expect(screen.lines.map((line) => line)).toEqual([...expected, ...Array<string>(10 - expected.length).fill('')])
+      if (expected) expect(screen.lines).toEqual([...expected, ...Array<string>(10 - expected.length).fill('')])
     }),
   )
 })
 
 test('nothing is written once it is closed, nor are cursor modes taken for frames', () => {
   const written: string[] = []
-  const surface = createSurface(Object.assign(new EventEmitter(), { write: (text: string) => written.push(text) }) as unknown as WriteStream)
+  const surface = createSurface(
+    Object.assign(new EventEmitter(), { write: (text: string) => written.push(text) }) as unknown as WriteStream,
+  )
   surface.stream.write('\u001b[?25l')
   surface.close()
   surface.stream.write('a frame')

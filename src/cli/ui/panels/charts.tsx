@@ -41,7 +41,10 @@ export const CHARTS: readonly Chart[] = [
     series: [
       { name: 'lab', of: ({ lab }) => lab.cpu * 100 },
       { name: 'injector', of: ({ injector }) => (injector ? injector.cpuShare * 100 : undefined) },
-      { name: 'services', of: ({ services }) => Object.values(services).reduce<number | undefined>((sum, { cpu }) => (sum ?? 0) + cpu * 100, undefined) },
+      {
+        name: 'services',
+        of: ({ services }) => Object.values(services).reduce<number | undefined>((sum, { cpu }) => (sum ?? 0) + cpu * 100, undefined),
+      },
     ],
   },
 ]
@@ -51,8 +54,15 @@ const ZOOM_SECONDS = 60
 /** One chart over the whole run as it is planned (so nothing shifts while it fills), or over the last minute. */
 export function ChartPanel({ index, zoom, ...props }: PanelProps & { index: number; zoom: boolean }) {
   const chart = CHARTS[index]!
-  const right: Line = props.state.samples.some(({ second }) => second >= 0) ? [{ text: zoom ? 'last minute' : `${index + 1}/${CHARTS.length}`, style: 'dim' }] : [{ text: 'no samples yet', style: 'dim' }]
-  return <Pane {...props} content={{ title: chart.title, right, flush: true, body: (width, height) => chartLines(props, chart, zoom, width, height) }} />
+  const right: Line = props.state.samples.some(({ second }) => second >= 0)
+    ? [{ text: zoom ? 'last minute' : `${index + 1}/${CHARTS.length}`, style: 'dim' }]
+    : [{ text: 'no samples yet', style: 'dim' }]
+  return (
+    <Pane
+      {...props}
+      content={{ title: chart.title, right, flush: true, body: (width, height) => chartLines(props, chart, zoom, width, height) }}
+    />
+  )
 }
 
 function chartLines({ state, theme, frame }: PanelProps, chart: Chart, zoom: boolean, width: number, height: number): Line[] {
@@ -69,7 +79,15 @@ function chartLines({ state, theme, frame }: PanelProps, chart: Chart, zoom: boo
     yLabel: shortNumber,
     bands: bandsOf(state),
     glyphs: theme.glyphs,
-    paint: (text, of) => theme.paint(typeof of === 'number' ? SERIES_STYLES[(of + SERIES_STYLES.length - chart.series.length + 4) % SERIES_STYLES.length] : of === 'axis' ? 'dim' : undefined, text),
+    paint: (text, of) =>
+      theme.paint(
+        typeof of === 'number'
+          ? SERIES_STYLES[(of + SERIES_STYLES.length - chart.series.length + 4) % SERIES_STYLES.length]
+          : of === 'axis'
+            ? 'dim'
+            : undefined,
+        text,
+      ),
   })
   return lines.map((painted) => [{ painted, cells: Math.max(0, width - margin) }])
 }
@@ -83,7 +101,10 @@ function stretchOf(state: RunState, zoom: boolean): { from: number; to: number }
 }
 
 function seriesOf(samples: readonly Sample[], { name, of }: Chart['series'][number], from: number): Series {
-  const first = Math.max(0, samples.findIndex(({ second }) => second >= from))
+  const first = Math.max(
+    0,
+    samples.findIndex(({ second }) => second >= from),
+  )
   const xs: number[] = []
   const ys: (number | undefined)[] = []
   for (let i = first; i < samples.length; i++) {

@@ -5,7 +5,12 @@ import { columnTitles, Pane, type PanelProps } from '../pane.tsx'
 
 /** What became of the events sent so far. */
 export function FatesPanel(props: PanelProps) {
-  return <Pane {...props} content={{ title: 'answers', right: columnTitles(['events', 'share'], 10), body: (width) => fateLines(props.state, width) }} />
+  return (
+    <Pane
+      {...props}
+      content={{ title: 'answers', right: columnTitles(['events', 'share'], 10), body: (width) => fateLines(props.state, width) }}
+    />
+  )
 }
 
 export function fateLines(state: RunState, width: number): Line[] {
@@ -19,7 +24,10 @@ export function fateLines(state: RunState, width: number): Line[] {
   ]
   return rows.map(([label, value, bad]) => {
     const style = bad && value !== undefined && value > 0 ? 'warn' : 'strong'
-    const values: Span[] = [{ text: count(value, 9), style }, { text: percent(value === undefined || ended === 0 ? undefined : value / ended), style: style === 'warn' ? 'warn' : undefined }]
+    const values: Span[] = [
+      { text: count(value, 9), style },
+      { text: percent(value === undefined || ended === 0 ? undefined : value / ended), style: style === 'warn' ? 'warn' : undefined },
+    ]
     return figures(label, Math.max(10, width - 20), values, Math.min(10, Math.floor((width - 10) / 2)))
   })
 }

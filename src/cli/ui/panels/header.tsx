@@ -27,7 +27,12 @@ export function headerLines({ state, view, title, width, theme }: HeaderProps): 
 function identity(state: RunState, view: View, title: string | undefined, width: number): Line {
   const run = state.run
   const what: Span[] = run
-    ? [{ text: clean(run.scenario.id), style: 'title' }, ' on ', { text: clean(run.architecture), style: 'title' }, { text: ` · ${clean(run.title)}`, style: 'dim' }]
+    ? [
+        { text: clean(run.scenario.id), style: 'title' },
+        ' on ',
+        { text: clean(run.architecture), style: 'title' },
+        { text: ` · ${clean(run.title)}`, style: 'dim' },
+      ]
     : [{ text: clean(title ?? 'load lab'), style: 'title' }]
   const elapsed = elapsedSeconds(state)
   const aside: Span[] = view.frozen
@@ -44,7 +49,8 @@ const STAGES = ['up', 'load', 'settle', 'reconcile', 'report'] as const
 /** `● up ▶ LOAD ○ settle ○ reconcile ○ report   hold 9 s left ████░░ 63 %`, the bar's end always at the same place. */
 function whereabouts(state: RunState, width: number): Line {
   const { says, share, of } = progress(state)
-  const reached = state.stage === 'waiting' ? -1 : state.stage === 'down' || state.stage === 'ended' ? STAGES.length : STAGES.indexOf(state.stage)
+  const reached =
+    state.stage === 'waiting' ? -1 : state.stage === 'down' || state.stage === 'ended' ? STAGES.length : STAGES.indexOf(state.stage)
   const rail = STAGES.flatMap((stage, index): Span[] => {
     if (index < reached) return [{ text: `${SYMBOLS.good} ${stage} `, style: 'good' }]
     if (index === reached) return [{ text: `${SYMBOLS.going} ${stage.toUpperCase()} `, style: 'title' }]
@@ -56,7 +62,8 @@ function whereabouts(state: RunState, width: number): Line {
   const longest = state.stage === 'load' ? Math.max(0, ...(state.run?.scenario.phases ?? []).map(({ name }) => name.length + 10)) : 0
   const text = (of !== undefined && room >= says.length + of.length + 20 ? `${says} · ${of}` : says).padEnd(longest)
   const free = room - text.length - 7
-  if (share === undefined || free < 5) return justify([...rail, ' ', { text, style: 'strong' }], room >= text.length + 6 ? end : [], width - 2)
+  if (share === undefined || free < 5)
+    return justify([...rail, ' ', { text, style: 'strong' }], room >= text.length + 6 ? end : [], width - 2)
   const barCells = Math.min(60, free, Math.max(8, Math.round(width / 5)))
   return justify([...rail, ' ', { text, style: 'strong' }], [{ text: bar(share, barCells), style: 'good' }, ...end], width - 2)
 }

@@ -9,7 +9,12 @@ export function HealthPanel(props: PanelProps) {
 }
 
 export function InjectorPanel(props: PanelProps) {
-  return <Pane {...props} content={{ title: 'injector', body: (width, height) => inColumns(healthLines(props.state, Math.min(width, 36)), width, height) }} />
+  return (
+    <Pane
+      {...props}
+      content={{ title: 'injector', body: (width, height) => inColumns(healthLines(props.state, Math.min(width, 36)), width, height) }}
+    />
+  )
 }
 
 export function healthLines(state: RunState, width: number): Line[] {
@@ -18,7 +23,11 @@ export function healthLines(state: RunState, width: number): Line[] {
     ['send lag p99', { text: ms(injector?.sendLagP99Ms), style: 'strong' }, 'ms'],
     ['CPU of a core', { text: percent(injector?.cpuShare, 1).replace(/ %$/, ''), style: 'strong' }, '%'],
     ['machine busy', { text: percent(machine?.cpuBusy, 1).replace(/ %$/, ''), style: 'strong' }, '%'],
-    ['stolen time', { text: percent(machine?.stealShare, 1).replace(/ %$/, ''), style: machine && machine.stealShare > 0.05 ? 'bad' : 'strong' }, '%'],
+    [
+      'stolen time',
+      { text: percent(machine?.stealShare, 1).replace(/ %$/, ''), style: machine && machine.stealShare > 0.05 ? 'bad' : 'strong' },
+      '%',
+    ],
     ['loop delay p99', { text: ms(injector?.loopDelayP99Ms), style: 'strong' }, 'ms'],
     ['connections', { text: count(injector?.connections), style: 'strong' }, ''],
     ['memory', { text: bytes(injector?.rssBytes), style: 'strong' }, ''],
@@ -35,5 +44,9 @@ export function healthLines(state: RunState, width: number): Line[] {
 function inColumns(lines: readonly Line[], width: number, height: number): Line[] {
   const columns = Math.max(1, Math.floor((width + 3) / 39))
   const rows = Math.max(1, Math.min(height, Math.ceil(lines.length / columns)))
-  return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => lines[column * rows + row] ?? []).flatMap((line, column): Line => (column === 0 ? line : [' '.repeat(column === 0 ? 0 : 4), ...line])))
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => lines[column * rows + row] ?? []).flatMap((line, column): Line =>
+      column === 0 ? line : [' '.repeat(column === 0 ? 0 : 4), ...line],
+    ),
+  )
 }

@@ -26,7 +26,16 @@ export function HelpPanel(props: PanelProps) {
 
 function helpLines(height: number): Line[] {
   const table = (rows: readonly [string, string][]) => rows.map(([left, right]): Line => [{ text: left.padEnd(12), style: 'title' }, right])
-  const symbols: Line = [{ text: 'symbols'.padEnd(12), style: 'title' }, { text: SYMBOLS.good, style: 'good' }, ' good   ', { text: SYMBOLS.warn, style: 'warn' }, ' worth a look   ', { text: SYMBOLS.bad, style: 'bad' }, ' bad   ', `${SYMBOLS.pending} to come   ${SYMBOLS.going} going on`]
+  const symbols: Line = [
+    { text: 'symbols'.padEnd(12), style: 'title' },
+    { text: SYMBOLS.good, style: 'good' },
+    ' good   ',
+    { text: SYMBOLS.warn, style: 'warn' },
+    ' worth a look   ',
+    { text: SYMBOLS.bad, style: 'bad' },
+    ' bad   ',
+    `${SYMBOLS.pending} to come   ${SYMBOLS.going} going on`,
+  ]
   const all = [...table(KEYS), [], ...table(WORDS), symbols]
   return height >= all.length ? all : [...table(KEYS), ...table(WORDS), symbols]
 }

@@ -10,9 +10,11 @@ export function LogPanel(props: PanelProps) {
 
 export function logLines(state: RunState, height: number): Line[] {
   if (state.log.length === 0) return [[{ text: 'quiet so far', style: 'dim' }]]
-  return state.log.slice(-Math.max(1, height)).map(({ atMs, service, line }): Line => [
-    { text: `${fit(stamp(state, atMs), 8)} `, style: 'dim' },
-    { text: `${fit(clean(service), 9)} `, style: service === 'alert' ? 'bad' : 'second' },
-    clean(line),
-  ])
+  return state.log
+    .slice(-Math.max(1, height))
+    .map(({ atMs, service, line }): Line => [
+      { text: `${fit(stamp(state, atMs), 8)} `, style: 'dim' },
+      { text: `${fit(clean(service), 9)} `, style: service === 'alert' ? 'bad' : 'second' },
+      clean(line),
+    ])
 }

@@ -10,7 +10,9 @@ export function NotesPanel(props: PanelProps) {
 }
 
 export function noteLines(state: RunState, width: number, height: number): Line[] {
-  const on: Line[] = state.alerts.flatMap(({ says, sinceMs }) => paragraph(`${SYMBOLS.warn} ALERT`, `${clean(says)} (since ${stamp(state, sinceMs)})`, 'bad', width))
+  const on: Line[] = state.alerts.flatMap(({ says, sinceMs }) =>
+    paragraph(`${SYMBOLS.warn} ALERT`, `${clean(says)} (since ${stamp(state, sinceMs)})`, 'bad', width),
+  )
   const faults: Line[] = state.faults.flatMap(({ fault, service, injectedAtMs, healedAtMs }) =>
     paragraph(
       `${SYMBOLS.warn} fault`,
@@ -19,7 +21,9 @@ export function noteLines(state: RunState, width: number, height: number): Line[
       width,
     ),
   )
-  const notes: Line[] = state.notes.flatMap(({ level, says }) => paragraph(level === 'warning' ? `${SYMBOLS.warn} warning` : '· note', clean(says), level === 'warning' ? 'warn' : undefined, width))
+  const notes: Line[] = state.notes.flatMap(({ level, says }) =>
+    paragraph(level === 'warning' ? `${SYMBOLS.warn} warning` : '· note', clean(says), level === 'warning' ? 'warn' : undefined, width),
+  )
   const rest = [...faults, ...notes]
   const room = Math.max(0, height - on.length)
   if (on.length + rest.length === 0) return [[{ text: `${SYMBOLS.good} nothing to report`, style: 'dim' }]]

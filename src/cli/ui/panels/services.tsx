@@ -7,7 +7,16 @@ import { SYMBOLS, type Style } from '../theme.ts'
 
 /** CPU and memory of every service, of the injector and of the lab. CPU in percent of one core. */
 export function ServicesPanel(props: PanelProps) {
-  return <Pane {...props} content={{ title: 'services', right: [{ text: '% of a core', style: 'dim' }], body: (width, height) => serviceLines(props.state, width, height) }} />
+  return (
+    <Pane
+      {...props}
+      content={{
+        title: 'services',
+        right: [{ text: '% of a core', style: 'dim' }],
+        body: (width, height) => serviceLines(props.state, width, height),
+      }}
+    />
+  )
 }
 
 export function serviceLines(state: RunState, width: number, height: number): Line[] {
@@ -22,7 +31,9 @@ export function serviceLines(state: RunState, width: number, height: number): Li
       return [...(column === 0 ? [] : ['   ']), ...(service ? serviceLine(service, cells) : [' '.repeat(cells)])]
     }).flat(),
   )
-  return lines.length > height && height > 1 ? [...lines.slice(0, height - 1), [{ text: `and ${rows.length - (height - 1) * columns} more`, style: 'dim' }]] : lines
+  return lines.length > height && height > 1
+    ? [...lines.slice(0, height - 1), [{ text: `and ${rows.length - (height - 1) * columns} more`, style: 'dim' }]]
+    : lines
 }
 
 const SHOWN: Record<ServiceRow['status'], [symbol: string, style: Style | undefined]> = {
@@ -42,7 +53,10 @@ function serviceLine({ name, status, replicas, restarts, cpu, rssBytes, history 
   const wordCells = width >= 46 ? 13 : 10
   const spark = width >= 52 ? Math.min(24, width - 48) : 0
   const nameCells = Math.max(6, Math.min(16, width - 2 - wordCells - 8 - 9 - (spark > 0 ? spark + 2 : 0)))
-  const figures: Span[] = [{ text: fit(percent(cpu, 0).replace(/ %$/, ' %'), 7, 'right'), style: 'strong' }, fit(bytes(rssBytes), 9, 'right')]
+  const figures: Span[] = [
+    { text: fit(percent(cpu, 0).replace(/ %$/, ' %'), 7, 'right'), style: 'strong' },
+    fit(bytes(rssBytes), 9, 'right'),
+  ]
   return [
     { text: `${symbol} `, style },
     fit(name, nameCells),

@@ -6,7 +6,16 @@ import { columnTitles, Pane, type PanelProps } from '../pane.tsx'
 /** Offered, sent, accepted, persisted: in the last second, and so far. */
 export function ThroughputPanel(props: PanelProps) {
   const columns = columnCells(props.width)
-  return <Pane {...props} content={{ title: 'events', right: columnTitles(['per s', 'total'].slice(0, columns.count), columns.cells), body: (width) => throughputLines(props.state, width) }} />
+  return (
+    <Pane
+      {...props}
+      content={{
+        title: 'events',
+        right: columnTitles(['per s', 'total'].slice(0, columns.count), columns.cells),
+        body: (width) => throughputLines(props.state, width),
+      }}
+    />
+  )
 }
 
 function columnCells(width: number): { count: number; cells: number; label: number } {

@@ -8,8 +8,27 @@ import { SYMBOLS, type Theme } from '../theme.ts'
 import { OUTCOMES } from '../outcome.ts'
 
 /** A terminal too small for panels: what matters most, one line each. */
-export function TinyPanel({ state, view, width, height, theme }: { state: RunState; view: View; width: number; height: number; theme: Theme }) {
-  return <Block width={width} lines={tinyLines(state, view).slice(0, height).map((line) => theme.finish(paintLine(line, width, theme)))} />
+export function TinyPanel({
+  state,
+  view,
+  width,
+  height,
+  theme,
+}: {
+  state: RunState
+  view: View
+  width: number
+  height: number
+  theme: Theme
+}) {
+  return (
+    <Block
+      width={width}
+      lines={tinyLines(state, view)
+        .slice(0, height)
+        .map((line) => theme.finish(paintLine(line, width, theme)))}
+    />
+  )
 }
 
 function tinyLines(state: RunState, view: View): Line[] {
@@ -17,9 +36,20 @@ function tinyLines(state: RunState, view: View): Line[] {
   const { says, share } = progress(state)
   const alerts = state.alerts.map(({ says: alert }) => `${SYMBOLS.warn} ALERT ${clean(alert)}`)
   return [
-    [{ text: run ? `${clean(run.scenario.id)} on ${clean(run.architecture)}` : 'load lab', style: 'title' }, view.frozen ? ' FROZEN' : '', view.stops > 0 ? ' stopping…' : ''],
+    [
+      { text: run ? `${clean(run.scenario.id)} on ${clean(run.architecture)}` : 'load lab', style: 'title' },
+      view.frozen ? ' FROZEN' : '',
+      view.stops > 0 ? ' stopping…' : '',
+    ],
     [`${state.stage} · ${says}${share === undefined ? '' : ` · ${Math.round(share * 100)} %`}`],
-    ...(verdict ? [[{ text: `${OUTCOMES[verdict.outcome][0]} ${OUTCOMES[verdict.outcome][1]}`, style: OUTCOMES[verdict.outcome][2] }, ` ${clean(verdict.reasons[0] ?? '')}`]] : []),
+    ...(verdict
+      ? [
+          [
+            { text: `${OUTCOMES[verdict.outcome][0]} ${OUTCOMES[verdict.outcome][1]}`, style: OUTCOMES[verdict.outcome][2] },
+            ` ${clean(verdict.reasons[0] ?? '')}`,
+          ],
+        ]
+      : []),
     ...alerts.map((text): Line => [{ text, style: 'bad' }]),
     [`accepted ${count(last?.rates.accepted)}/s of ${count(last?.rates.offered)}/s`],
     [`p50 ${ms(last?.latency?.p50)} p99 ${ms(last?.latency?.p99)} ms`],
