@@ -17,6 +17,8 @@ import { median, row, stack, thousands } from './stack.ts'
 
 const [events = 1_000_000, rounds = 3] = process.argv.slice(2).map(Number)
 const PIPELINE = 1_000
+/** Knobs to try other than the defaults: LAB_BATCH=… npm run bench:drain */
+const knobs = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('LAB_'))) as Record<string, string>
 
 function order(sequence: number) {
   const id = orderIdWriter(1, 0)(Date.UTC(2026, 10, 1) + Math.floor(sequence / 20), sequence)
@@ -35,7 +37,7 @@ async function fillStream(redis: Redis): Promise<void> {
   }
 }
 
-async function drain(system: System, redis: Redis, client: pg.Client): Promise<{ perSecond: number; workerCpu: number; postgresCpu: number }> {
+async function drain(system: System, redis: Redis, client: pg.Client): Promise<{ perSecond: number; workerCpu: number; postgresCpu: number; redisCpu: number }> {
   const worker = system.services.find((service) => service.service === 'worker')!
   await worker.stop()
   await fillStream(redis)
@@ -52,7 +54,7 @@ async function drain(system: System, redis: Redis, client: pg.Client): Promise<{
   const after = await cpu()
   if ((await stored()) !== events) throw new Error(`stored ${await stored()} of ${events}`)
   const share = (name: string) => (after.get(name)! - before.get(name)!) / seconds
-  return { perSecond: (events - first) / seconds, workerCpu: share('worker'), postgresCpu: share('postgres') }
+  return { perSecond: (events - first) / seconds, workerCpu: share('worker'), postgresCpu: share('postgres'), redisCpu: share('redis') }
 }
 
 async function copySame(client: pg.Client): Promise<number> {
@@ -74,19 +76,19 @@ async function copySame(client: pg.Client): Promise<number> {
 
 const drained: number[] = []
 const copied: number[] = []
-row('round', 'drain, events/s', 'worker CPU', 'PostgreSQL CPU', 'COPY of the same rows, rows/s', 'drain ÷ COPY')
-row('---', '---:', '---:', '---:', '---:', '---:')
+row('round', 'drain, events/s', 'worker CPU', 'PostgreSQL CPU', 'Redis CPU', 'COPY of the same rows, rows/s', 'drain ÷ COPY')
+row('---', '---:', '---:', '---:', '---:', '---:', '---:')
 for (let round = 1; round <= rounds; round++) {
-  await using system = await stack('v2')
+  await using system = await stack('v2', knobs)
   const redis = new Redis({ host: system.env['REDIS_HOST'], port: Number(system.env['REDIS_PORT']) })
   const client = new pg.Client({ host: system.env['POSTGRES_HOST'], port: Number(system.env['POSTGRES_PORT']), user: 'lab', password: 'lab', database: 'lab' })
   await client.connect()
-  const { perSecond, workerCpu, postgresCpu } = await drain(system, redis, client)
+  const { perSecond, workerCpu, postgresCpu, redisCpu } = await drain(system, redis, client)
   const copy = await copySame(client)
   drained.push(perSecond)
   copied.push(copy)
-  row(String(round), thousands(perSecond), workerCpu.toFixed(2), postgresCpu.toFixed(2), thousands(copy), (perSecond / copy).toFixed(2))
+  row(String(round), thousands(perSecond), workerCpu.toFixed(2), postgresCpu.toFixed(2), redisCpu.toFixed(2), thousands(copy), (perSecond / copy).toFixed(2))
   await client.end()
   redis.disconnect()
 }
-row('**median**', thousands(median(drained)), '', '', thousands(median(copied)), (median(drained) / median(copied)).toFixed(2))
+row('**median**', thousands(median(drained)), '', '', '', thousands(median(copied)), (median(drained) / median(copied)).toFixed(2))

@@ -100,7 +100,9 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     case 'accounted': {
       const { accounting } = event
       const wrongs = WRONGS.map((wrong) => `${wrong} ${count(accounting[wrong])}`)
-      return [`accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`].join(', ')}`]
+      return [
+        `accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`].join(', ')}`,
+      ]
     }
     case 'judged':
       return [

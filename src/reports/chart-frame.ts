@@ -1,7 +1,7 @@
 import { singleCells } from './ascii.ts'
 import type { Glyphs } from './chart-dots.ts'
 import { linearScale, logScale, shortNumber, type Scale } from './chart-scale.ts'
-import { columnOf, points, type Series } from './chart-series.ts'
+import { columnOf, eachPoint, lastValue, type Series } from './chart-series.ts'
 
 /** A stretch of the x axis with a name: a phase, or a fault from injection to healing. */
 export interface Band {
@@ -87,8 +87,7 @@ export function assemble(plotted: string[], options: ChartOptions, space: Space,
 function placeLegend(options: ChartOptions, space: Space, rowOf: (y: number) => number): Map<number, number> {
   if (space.legendColumns === 0) return new Map()
   const ends = options.series.flatMap((series, index) => {
-    let last: number | undefined
-    for (const [, y] of points(series, options)) last = y ?? last
+    const last = lastValue(series, options)
     return last === undefined ? [] : [{ index, last, row: rowOf(last) }]
   })
   ends.sort((a, b) => a.row - b.row || b.last - a.last || b.index - a.index).splice(space.plotRows)
@@ -150,12 +149,12 @@ export function scaleOf(options: ChartOptions, rows: number): Scale {
   let smallestPositive = Infinity
   let largest = -Infinity
   for (const series of options.series) {
-    for (const [, y] of points(series, options)) {
-      if (y === undefined) continue
+    eachPoint(series, options, (_x, y) => {
+      if (y === undefined) return
       if (y < smallest) smallest = y
       if (y > 0 && y < smallestPositive) smallestPositive = y
       if (y > largest) largest = y
-    }
+    })
   }
   if (options.scale === 'log') return smallestPositive === Infinity ? logScale(1, 10, rows) : logScale(smallestPositive, largest, rows)
   return smallest === Infinity ? linearScale(0, 0, rows) : linearScale(smallest, largest, rows)

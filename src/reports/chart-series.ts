@@ -19,10 +19,10 @@ export function resample(series: Series, from: number, to: number, columns: numb
   const stretch = { from, to }
   const reach = gapOf(series, stretch, columns)
   let before: { x: number; y: number; column: number } | undefined
-  for (const [x, y] of points(series, stretch)) {
+  eachPoint(series, stretch, (x, y) => {
     if (y === undefined) {
       before = undefined
-      continue
+      return
     }
     const column = columnOf(x, stretch, columns)
     if (before && x - before.x <= reach) for (let between = before.column + 1; between < column; between++) held[between] = before.y
@@ -30,7 +30,7 @@ export function resample(series: Series, from: number, to: number, columns: numb
     const n = counts[column]!++
     held[column] = so === undefined || how === 'last' || n === 0 ? y : how === 'max' ? Math.max(so, y) : so + (y - so) / (n + 1)
     before = { x, y, column }
-  }
+  })
   return held
 }
 
@@ -39,14 +39,23 @@ export interface Stretch {
   to: number
 }
 
-/** Samples inside the stretch; undefined and not finite y alike are gaps. */
-export function* points(series: Series, { from, to }: Stretch): Generator<[x: number, y: number | undefined]> {
+/** Visits the samples inside the stretch; undefined and not finite y alike are gaps. (A generator takes three times as long here.) */
+export function eachPoint(series: Series, { from, to }: Stretch, visit: (x: number, y: number | undefined) => void): void {
   const count = Math.min(series.xs.length, series.ys.length)
   for (let i = 0; i < count; i++) {
     const x = series.xs[i]!
     const y = series.ys[i]
-    if (x >= from && x <= to) yield [x, y !== undefined && Number.isFinite(y) ? y : undefined]
+    if (x >= from && x <= to) visit(x, y !== undefined && Number.isFinite(y) ? y : undefined)
   }
+}
+
+/** The last value inside the stretch that is no gap. */
+export function lastValue({ xs, ys }: Series, { from, to }: Stretch): number | undefined {
+  for (let i = Math.min(xs.length, ys.length) - 1; i >= 0; i--) {
+    const y = ys[i]
+    if (xs[i]! >= from && xs[i]! <= to && y !== undefined && Number.isFinite(y)) return y
+  }
+  return undefined
 }
 
 /** Samples further apart than this are not joined: two and a half times their smallest distance, or a column and a half. */

@@ -3,7 +3,7 @@ import { toAscii } from './ascii.ts'
 import { createDots, type Dots } from './chart-dots.ts'
 import { assemble, divide, scaleOf, type Band, type ChartOptions } from './chart-frame.ts'
 import { shortNumber, type Scale } from './chart-scale.ts'
-import { columnOf, gapOf, points, resample, type Resampling, type Series } from './chart-series.ts'
+import { columnOf, eachPoint, gapOf, resample, type Resampling, type Series } from './chart-series.ts'
 
 export type { Glyphs } from './chart-dots.ts'
 export type { Band, ChartOptions } from './chart-frame.ts'
@@ -118,23 +118,26 @@ function trace(series: Series, options: ChartOptions, scale: Scale, dots: Dots, 
   const reach = gapOf(series, options, dots.width)
   let stroke: { x: number; column: number; low: number; high: number; last: number } | undefined
   const flush = () => stroke && dots.line(stroke.column, stroke.low, stroke.column, stroke.high, owner)
-  for (const [x, y] of points(series, options)) {
+  eachPoint(series, options, (x, y) => {
     if (y === undefined) {
       flush()
       stroke = undefined
-      continue
+      return
     }
     const column = columnOf(x, options, dots.width)
     const dot = Math.round((1 - scale.position(y)) * (dots.height - 1))
     const joined = stroke !== undefined && column >= stroke.column && x - stroke.x <= reach
     if (stroke && joined && column === stroke.column) {
-      stroke = { x, column, low: Math.min(stroke.low, dot), high: Math.max(stroke.high, dot), last: dot }
-      continue
+      stroke.x = x
+      stroke.last = dot
+      if (dot < stroke.low) stroke.low = dot
+      else if (dot > stroke.high) stroke.high = dot
+      return
     }
     flush()
     if (stroke && joined) dots.line(stroke.column, stroke.last, column, dot, owner)
     stroke = { x, column, low: dot, high: dot, last: dot }
-  }
+  })
   flush()
 }
 

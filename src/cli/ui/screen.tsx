@@ -32,6 +32,7 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
   const strays = holdBack(stderr)
   const surface = createSurface(stdout)
   let open = true
+  let lost = false
   stdout.write(ENTER)
 
   const close = (write: (text: string) => unknown) => {
@@ -40,7 +41,7 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
     surface.close()
     stdout.off('resize', resized)
     process.off('exit', closeAtExit)
-    write(RESTORE)
+    if (!lost) write(RESTORE)
     strays.release()
   }
   // Whatever ends the process (process.exit, an uncaught error), the terminal comes back: only synchronous work still runs then.
@@ -58,8 +59,14 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
     surface.forget()
     onResize()
   }
+  // The terminal was closed (EIO): the run ends in its own order, unseen. The listeners stay, or the first line printed afterwards would end the process.
+  const gone = () => {
+    lost = true
+    surface.close()
+  }
   process.on('exit', closeAtExit)
   stdout.on('resize', resized)
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', gone)
 
   const writeLast = (text: string) => stdout.write(text)
   const unmounted = () => close(writeLast)
@@ -92,6 +99,7 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
     async [Symbol.asyncDispose]() {
       ink.unmount()
       await ended
+      if (!lost) for (const stream of [stdin, stdout, stderr]) stream.off('error', gone)
     },
   }
 }

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import stringWidth from 'string-width'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -13,9 +14,10 @@ if (!hasTmux) console.warn('skipped: tmux is not on the PATH, so the picture can
 
 /** A server of its own for each test: one that is just ending refuses new sessions. */
 let servers = 0
-const socket = () => `load-lab-${process.pid}-${servers}`
+const sockets = mkdtempSync(join(tmpdir(), 'load-lab-tmux-'))
+const socket = () => join(sockets, String(servers))
 const tmux = (...args: string[]) =>
-  execFileSync('tmux', ['-L', socket(), '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync('tmux', ['-S', socket(), '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 const screen = () => tmux('capture-pane', '-p').split('\n').slice(0, -1)
 /** With scrollback, wrapped lines joined. */
 const scrollback = () =>
@@ -64,8 +66,9 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
   beforeAll(async () => {
     player = await bundled('test/cli/ui/player.ts', 'player')
   })
-  afterEach(() => void spawnSync('tmux', ['-L', socket(), 'kill-server']))
+  afterEach(() => void spawnSync('tmux', ['-S', socket(), 'kill-server']))
   afterAll(() => {
+    rmSync(sockets, { recursive: true, force: true })
     player[Symbol.dispose]()
     expect(existsSync(player.file)).toBe(false)
   })
@@ -167,6 +170,15 @@ describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () =
       await sleep(100)
     }
     expect((await expectRestored()).join('\n')).toMatch(/a library logs\na library complains\n[\s\S]*a library warns[\s\S]*PLAYED/)
+  })
+
+  test('the terminal is closed in the middle: the run ends in its own order', async () => {
+    const told = join(sockets, 'told')
+    await play(120, 40, 'passed 40 45 0', `TELL_FILE=${told}`)
+    await until('the picture', shows(/▶ LOAD .*base/))
+    tmux('kill-server')
+    for (let tries = 0; tries < 150 && !existsSync(told); tries++) await sleep(100)
+    expect(existsSync(told)).toBe(true)
   })
 
   test('the terminal comes back: SIGTERM that nobody handles', async () => {

@@ -3,6 +3,7 @@
  *   node player.mjs <ending> <speed> [until] [wait-ms] [end: quit | throw | exit | uncaught | noise]
  * `until` is a second of the load where the story stops; it then waits `wait-ms` for keys before it ends as told.
  */
+import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { summaryText } from '../../../src/cli/plain.ts'
 import { showPicture } from '../../../src/cli/ui/picture.tsx'
@@ -10,6 +11,7 @@ import type { RunEvent } from '../../../src/run/events.ts'
 import { story, type Ending } from './story.ts'
 
 const [ending = 'passed', speed = '20', until = 'end', wait = '0', how = 'quit'] = process.argv.slice(2)
+if (process.env.TELL_FILE !== undefined) process.on('SIGHUP', () => {})
 const stop = new AbortController()
 let asked = 0
 
@@ -63,3 +65,4 @@ try {
   console.error(`caught: ${String(error)}`)
 }
 console.log('PLAYED')
+if (process.env.TELL_FILE !== undefined) writeFileSync(process.env.TELL_FILE, `played, state kept`)
