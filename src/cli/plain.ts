@@ -83,7 +83,7 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     case 'service-restarted':
       return [`${nameOf(event)} restarts, attempt ${event.attempt}`]
     case 'phase-began':
-      return [`phase ${event.phase} began, ${state.run?.scenario.phases[event.index]?.seconds ?? '?'} s`]
+      return [`phase ${event.phase} began, ${phaseSeconds(state, event.index)} s`]
     case 'alert':
       return [`${event.on ? 'ALERT' : 'alert over:'} ${clean(event.says)}`]
     case 'fault-injected':
@@ -117,4 +117,9 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
 
 function nameOf({ service, replica }: { service: string; replica: number }): string {
   return replica > 1 ? `${clean(service)}-${replica}` : clean(service)
+}
+
+function phaseSeconds({ run }: RunState, index: number): string {
+  const seconds = run?.scenario.phases[index]?.seconds
+  return seconds === undefined ? '?' : String(Math.round(seconds * 10) / 10)
 }

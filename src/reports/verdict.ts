@@ -15,17 +15,23 @@ export function judge(record: RunRecord): Verdict {
   const validity = judgeValidity(record)
   const expectations = record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record))
   const data = judgeData(record)
+  const latency = mergeSeries(measuredPhases(record), 'latency')
+  const findings = { validity, expectations, latencyMs: latency && percentilesMs(latency) }
   const deaths = record.deaths.filter((death) => !death.willRestart).map((death) => `${death.service} died by itself (${death.signal ?? `exit code ${death.code}`})`)
   const doubts = validity.filter((finding) => finding.ok === false).map((finding) => `${finding.check}: ${finding.says}`)
   const misses = expectations.filter((result) => result.met === false).map((result) => `expected ${result.says}`)
   if (data.length > 0) {
     const reasons = [...data, ...deaths, ...misses, ...doubts.map((doubt) => `and the measurement is INVALID: ${doubt}`)]
-    return { outcome: 'failed', exitCode: EXIT.data, reasons, validity, expectations }
+    return { outcome: 'failed', exitCode: EXIT.data, reasons, ...findings }
   }
   const reasons = [...doubts, ...deaths, ...misses]
-  if (doubts.length > 0) return { outcome: 'invalid', exitCode: EXIT.invalid, reasons, validity, expectations }
-  if (reasons.length > 0) return { outcome: 'failed', exitCode: EXIT.expectation, reasons, validity, expectations }
-  return { outcome: 'passed', exitCode: EXIT.passed, reasons, validity, expectations }
+  if (doubts.length > 0) return { outcome: 'invalid', exitCode: EXIT.invalid, reasons, ...findings }
+  if (reasons.length > 0) return { outcome: 'failed', exitCode: EXIT.expectation, reasons, ...findings }
+  return { outcome: 'passed', exitCode: EXIT.passed, reasons, ...findings }
+}
+
+function measuredPhases(record: RunRecord): PhaseRecord[] {
+  return record.phases.filter((phase) => phase.measured && phase.open)
 }
 
 /** Every way in which the data broke the architecture's promise. */
@@ -63,7 +69,7 @@ const SAYS: Record<(typeof WRONGS)[number], (accounting: Accounting) => string> 
 }
 
 function judgeExpectation(expectation: Expectation, record: RunRecord): ExpectationResult {
-  const phases = expectation.phase === undefined ? record.phases.filter((phase) => phase.measured && phase.open) : record.phases.filter((phase) => phase.name === expectation.phase)
+  const phases = expectation.phase === undefined ? measuredPhases(record) : record.phases.filter((phase) => phase.name === expectation.phase)
   const measured = measure(expectation.metric, phases, record)
   const bounds = [
     expectation.atMost === undefined ? undefined : `at most ${expectation.atMost}`,

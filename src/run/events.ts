@@ -121,6 +121,8 @@ export interface Verdict {
   exitCode: number
   /** One sentence a reason. */
   reasons: string[]
+  /** Of orders over all measured open-loop phases. */
+  latencyMs?: Percentiles
   validity: ValidityFinding[]
   expectations: ExpectationResult[]
 }

@@ -96,6 +96,11 @@ describe('summary', () => {
       '  exit code 0: passed',
     ])
   })
+  test('percentiles of the whole run, once it is judged', () => {
+    const state = stateAfter(story('passed'))
+    const judged = { ...state, verdict: { ...state.verdict!, latencyMs: { p50: 1.2, p95: 4.5, p99: 8.9, max: 20, count: 1_000 } } }
+    expect(summaryText(judged, { color: false, width: 120, glyphs: 'braille' })).toContain('latency   p50 1.2 · p95 4.5 · p99 8.9 · max 20.0 ms')
+  })
   test('a run that lost events names what was lost, and what the exit code means', () => {
     const text = of('lost')
     expect(text).toContain('✖ FAILED spike on v2')
