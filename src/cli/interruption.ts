@@ -1,5 +1,5 @@
 import { EXIT } from '../run/errors.ts'
-import type { Interruption } from '../experiment/run.ts'
+import type { Interruption } from '../experiment/ending.ts'
 
 /** Ctrl-C and its kin: the first asks for an orderly end, the second ends at once and leaves the rest to the watchdog. */
 export interface Interruptions extends Disposable {

@@ -1,6 +1,6 @@
 import { decodeHistogram, mergeInto, newHistogram, type Histogram } from '../measure/histogram.ts'
-import type { InjectorSnapshot, PhaseSeries, SubscriberSnapshot } from '../load/control.ts'
-import type { PhaseMeasured } from '../run/events.ts'
+import type { InjectorSnapshot, PhaseSeries, PhaseSums, SubscriberSnapshot } from '../load/control.ts'
+import { noSums } from '../load/tally.ts'
 import { SERIES, type Series } from '../run/series.ts'
 
 const FATES = ['scheduled', 'ok', 'rejected', 'unknown', 'neverSent'] as const
@@ -23,13 +23,13 @@ export interface Gathering {
   addInjector(snapshot: InjectorSnapshot): void
   addSubscribers(snapshot: SubscriberSnapshot): void
   takeSecond(): Second
-  phases(): Omit<PhaseMeasured, 'type' | 'phase'>[]
+  phases(): (PhaseSums & { index: number })[]
 }
 
 export function gathering(): Gathering {
   let second = emptySecond()
   let snapshots = 0
-  const sums = new Map<number, Omit<PhaseMeasured, 'type' | 'phase'>>()
+  const sums = new Map<number, PhaseSums & { index: number }>()
   return {
     addInjector(snapshot) {
       second.injector = snapshot
@@ -69,8 +69,8 @@ function addHistograms(second: Second, series: PhaseSeries): void {
   }
 }
 
-function addSums(sums: Map<number, Omit<PhaseMeasured, 'type' | 'phase'>>, series: PhaseSeries): void {
-  const sum = sums.get(series.phase) ?? { index: series.phase, events: { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0 }, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
+function addSums(sums: Map<number, PhaseSums & { index: number }>, series: PhaseSeries): void {
+  const sum = sums.get(series.phase) ?? { index: series.phase, ...noSums() }
   for (const fate of FATES) sum.events[fate] += series.events[fate]
   sum.sends += series.sends
   sum.serviceSumUs += series.serviceSumUs

@@ -71,8 +71,22 @@ export interface Fates {
   neverSent: number
 }
 
+/** What is added up over a phase, by intended time; requests of all kinds unless said otherwise. */
+export interface PhaseSums {
+  /** Orders. */
+  events: Fates
+  /** Requests written to a socket. */
+  sends: number
+  /** Sum and number of the actual-send-to-answer times of requests that ended, µs. */
+  serviceSumUs: number
+  serviceCount: number
+  /** Requests open on a socket, counted from the sockets every ~10 ms: independent of the timestamps above. */
+  inFlightSum: number
+  inFlightSamples: number
+}
+
 /** Histograms are HdrHistogram V2 compressed base64, in microseconds, of what ended since the snapshot before. */
-export interface PhaseSeries {
+export interface PhaseSeries extends PhaseSums {
   /** Index into `LoadPlan.phases`, by *intended* time. */
   phase: number
   /** Orders: from the intended send time to the answer; timeouts and never-sent ones enter at ≥ the timeout. */
@@ -85,16 +99,6 @@ export interface PhaseSeries {
   sendLag?: string
   /** How late the injector's 1 ms timer came, every time it came while the phase was on: its event loop's delay. */
   loopDelay?: string
-  /** Orders of the phase, by intended time, since the snapshot before. */
-  events: Fates
-  /** Requests written to a socket. */
-  sends: number
-  /** Sum and number of the actual-send-to-answer times of requests that ended (all kinds), µs. */
-  serviceSumUs: number
-  serviceCount: number
-  /** Requests open on a socket, counted from the sockets every ~10 ms: independent of the timestamps above. */
-  inFlightSum: number
-  inFlightSamples: number
 }
 
 export interface InjectorSnapshot {

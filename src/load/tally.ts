@@ -3,7 +3,7 @@
  * last drain, by phase. Little's law needs its in-flight figure from elsewhere than the timestamps, so
  * {@link Tally.look} asks the sockets.
  */
-import type { Counts, Fates, LoadPhase, PhaseSeries } from './control.ts'
+import type { Counts, LoadPhase, PhaseSeries, PhaseSums } from './control.ts'
 import { hash32 } from './customers.ts'
 import { latencyRecorder, type LatencyRecorder } from '../measure/recorder.ts'
 
@@ -16,18 +16,12 @@ export function outcomeOf(status: number): 'ok' | 'rejected' | 'unknown' {
   return status === 503 || (status >= 400 && status < 500) ? 'rejected' : 'unknown'
 }
 
-interface PhaseTally {
+interface PhaseTally extends PhaseSums {
   latency: LatencyRecorder
   service: LatencyRecorder
   readLatency: LatencyRecorder
   sendLag: LatencyRecorder
   loopDelay: LatencyRecorder
-  events: Fates
-  sends: number
-  serviceSumUs: number
-  serviceCount: number
-  inFlightSum: number
-  inFlightSamples: number
 }
 
 export interface Tally {
@@ -141,7 +135,8 @@ function noCounts(): Counts {
   return { scheduled: 0, sent: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0, inFlight: 0 }
 }
 
-function noSums() {
+/** Of nothing. */
+export function noSums(): PhaseSums {
   return { events: { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0 }, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
 }
 

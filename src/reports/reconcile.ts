@@ -54,6 +54,8 @@ export interface ReconcileInput {
   loadFromMs: number
   loadToMs: number
   onProgress?(rows: number): void
+  /** Looked at once a batch. */
+  signal?: AbortSignal
 }
 
 /**
@@ -74,6 +76,7 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
 
   let rows = 0
   for await (const batch of input.persisted) {
+    input.signal?.throwIfAborted()
     for (const row of batch) {
       const parts = parseOrderId(row.id)
       const bits = parts?.runTag === input.runTag ? seen.get(parts.source) : undefined

@@ -1,5 +1,5 @@
 import type { Guarantee } from '../system/architecture.ts'
-import type { Counts, Fates } from '../load/control.ts'
+import type { Counts, PhaseSums } from '../load/control.ts'
 import type { RuntimeEvent } from '../runtime/runtime.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import type { Accounting } from '../reports/reconcile.ts'
@@ -95,17 +95,10 @@ export interface Sample {
 }
 
 /** Sums over one phase that histograms cannot give; requests of all kinds, by intended time. */
-export interface PhaseMeasured {
+export interface PhaseMeasured extends PhaseSums {
   type: 'phase-measured'
   phase: string
   index: number
-  /** Orders of the phase, by intended time. */
-  events: Fates
-  sends: number
-  serviceSumUs: number
-  serviceCount: number
-  inFlightSum: number
-  inFlightSamples: number
 }
 
 export interface Percentiles {

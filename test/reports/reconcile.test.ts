@@ -32,7 +32,7 @@ function dashboardOf(rows: readonly StoredOrder[]): Dashboard {
   return { ...dashboard, top: topProducts(dashboard.byProduct) }
 }
 
-async function account(fates: readonly Fate[], rows: readonly StoredOrder[], dashboard = dashboardOf(rows), seen: [number, number][] = []) {
+async function account(fates: readonly Fate[], rows: readonly StoredOrder[], dashboard = dashboardOf(rows), seen: [number, number][] = [], signal?: AbortSignal) {
   return reconcile({
     seed: SEED,
     runTag: TAG,
@@ -45,6 +45,7 @@ async function account(fates: readonly Fate[], rows: readonly StoredOrder[], das
     seen,
     loadFromMs: START_MS,
     loadToMs: START_MS + fates.length,
+    signal,
   })
 }
 
@@ -116,6 +117,11 @@ describe('reconcile', () => {
     const dashboard = dashboardOf([rowOf(0)])
     dashboard.byStore['store-77'] = { count: 1, revenueCents: 5 }
     expect((await account([OK], [rowOf(0)], dashboard)).miscounted.map((one) => one.figure)).toEqual(['byStore.store-77.count', 'byStore.store-77.revenueCents'])
+  })
+
+  test('an abort ends it between two batches', async () => {
+    const aborted = AbortSignal.abort(new Error('stopped'))
+    await expect(account([OK], [rowOf(0)], undefined, [], aborted)).rejects.toThrow('stopped')
   })
 
   test('whatever happens to whichever event, the sums are those of a naive count', async () => {

@@ -1,0 +1,112 @@
+import { finished } from 'node:stream/promises'
+import { hlogWriter } from '../measure/histogram.ts'
+import { machineMeter } from '../measure/machine.ts'
+import type { RunEvent } from '../run/events.ts'
+import type { RunFolder } from '../run/folder.ts'
+import type { System } from '../runtime/runtime.ts'
+import type { Judge } from '../system/architecture.ts'
+import { alerting } from './alerts.ts'
+import type { Injector, Subscribers } from './crew.ts'
+import type { Emit } from './emit.ts'
+import { announcePhases, loadPlan, phaseClock, sentCurve } from './load.ts'
+import type { RunPlan } from './plan.ts'
+import { sampleEverySecond } from './sampling.ts'
+import { gathering, type Gathering } from './second.ts'
+
+export interface Driving {
+  plan: RunPlan
+  folder: RunFolder
+  emit: Emit
+  signal: AbortSignal
+  system: System
+  judge: Judge
+  injector: Injector
+  subscribers: Subscribers
+}
+
+export interface Driven extends AsyncDisposable {
+  seen: [number, number][]
+  loadFromMs: number
+  loadToMs: number
+  /** Ends sampling, after settling, and tells what was measured in all. */
+  finish(): Promise<void>
+}
+
+/** Connects the subscribers, plays the plan, and samples all along; returns when the last request is answered or given up. */
+export async function drive(driving: Driving): Promise<Driven> {
+  const { plan, folder, emit, signal, system, judge, injector, subscribers } = driving
+  const gathered = gathering()
+  const curve = sentCurve()
+  const seen: [number, number][] = []
+  injector.client.onSnapshot((snapshot) => {
+    gathered.addInjector(snapshot)
+    curve.add(snapshot.atMs, snapshot.events.sent)
+  })
+  subscribers.client.onSnapshot((snapshot) => {
+    gathered.addSubscribers(snapshot)
+    for (const point of snapshot.seen) seen.push(point)
+  })
+  await subscribers.watch({ url: `${system.apiUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: {}, count: plan.scenario.subscribers, connectRate: 500 }, signal)
+
+  const load = loadPlan(plan, system.apiUrl, 0)
+  emit({ type: 'load-planned', startAtMs: load.startAtMs })
+  const log = folder.stream('latency.hlog')
+  const sampling = new AbortController()
+  const meter = machineMeter()
+  const alerts = alerting(meter.cores)
+  let last: Extract<RunEvent, { type: 'sample' }> | undefined
+  const sampled = sampleEverySecond(
+    {
+      system,
+      judge,
+      gathering: gathered,
+      meter,
+      phaseAt: phaseClock(load),
+      phaseNames: load.phases.map((phase) => phase.name),
+      loadStartAtMs: load.startAtMs,
+      logInterval: hlogWriter((text) => log.write(text), load.startAtMs),
+      sentAtMs: (count) => curve.atMs(count),
+    },
+    sampling.signal,
+    (sample) => {
+      emit(sample)
+      for (const alert of alerts(sample, last)) emit({ type: 'alert', ...alert })
+      last = { atMs: Date.now(), ...sample }
+    },
+  )
+  const finish = async (invalid: string[]) => {
+    if (sampling.signal.aborted) return
+    sampling.abort()
+    await sampled
+    log.end()
+    await finished(log).catch(() => undefined)
+    emitMeasured(driving, gathered, invalid)
+  }
+  const announcing = announcePhases(load, emit, signal).catch(() => undefined)
+  try {
+    const { invalid } = await injector.play(load, signal)
+    await announcing
+    const end = () => finish(invalid)
+    return { seen, loadFromMs: load.startAtMs, loadToMs: Date.now(), finish: end, [Symbol.asyncDispose]: end }
+  } catch (error) {
+    await finish(['the load was cut short'])
+    throw error
+  }
+}
+
+function emitMeasured({ emit, plan, injector, subscribers }: Driving, gathered: Gathering, invalid: string[]): void {
+  for (const sums of gathered.phases()) {
+    const phase = plan.scenario.phases[sums.index]
+    if (phase !== undefined) emit({ type: 'phase-measured', phase: phase.name, ...sums })
+  }
+  const final = injector.last()
+  if (final !== undefined) {
+    emit({ type: 'injected', counts: { events: final.events, reads: final.reads }, errors: final.errors, retries: final.retries, invalid })
+  }
+  const watched = subscribers.last()
+  if (watched !== undefined && plan.scenario.subscribers > 0) {
+    const { connected, messages, bytes, dropped, lowest, highest } = watched
+    emit({ type: 'watched', subscribers: connected, messages, bytes, dropped, violations: subscribers.violations(), lowest, highest })
+  }
+}
+
