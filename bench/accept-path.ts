@@ -8,7 +8,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { STREAM } from '../src/system/architectures/v2-redis-streams/redis.ts'
+import { EVENTS, STREAM } from '../src/system/architectures/v2-redis-streams/redis.ts'
+import { createOrderStream } from '../src/system/architectures/v2-redis-streams/stream.ts'
 import type { System } from '../src/runtime/runtime.ts'
 import { readStat, TICKS_PER_SECOND } from '../src/runtime/processes.ts'
 import { median, row, stack, thousands } from './stack.ts'
@@ -31,7 +32,11 @@ const cpuSeconds = (pid: number) => readStat(pid)!.cpuTicks / TICKS_PER_SECOND
 async function round({ port, path, pid }: Subject): Promise<{ perSecond: number; cpuUs: number }> {
   const child = spawn('taskset', ['-c', '1', process.execPath, `${root}bench/injector-peak.ts`, String(port), String(CONNECTIONS), String(seconds), path], { stdio: ['ignore', 'pipe', 'inherit'] })
   const before = { cpu: cpuSeconds(pid), atMs: performance.now() }
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const exited = once(child, 'exit').then(() => {
+    throw new Error(`the generator ended without a figure for ${path}`)
+  })
+  exited.catch(() => undefined)
+  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), exited])) as [string]
   const perSecond = Number(line)
   const busy = cpuSeconds(pid) - before.cpu
   return { perSecond, cpuUs: (busy / ((perSecond * (performance.now() - before.atMs)) / 1_000)) * 1e6 }
@@ -74,7 +79,7 @@ for (let n = 0; n < rounds; n++) {
     figures.get(subject.name)!.push(figure)
     process.stderr.write(`${subject.name}: ${thousands(figure.perSecond)}/s, ${figure.cpuUs.toFixed(1)} µs of CPU an order\n`)
   }
-  await redis.del(STREAM)
+  await redis.del(STREAM, EVENTS)
 }
 
 const reference = median(figures.get('null')!.map((figure) => figure.perSecond))
@@ -87,6 +92,6 @@ for (const [name, all] of figures) {
 
 await worker.start()
 const running = await round(subjects[2]!)
-const backlog = await redis.xlen(STREAM)
+const backlog = await createOrderStream(redis).backlog()
 process.stdout.write(`\nWith the worker running beside it: ${thousands(running.perSecond)} accepted/s (${(running.perSecond / reference).toFixed(2)} × null), ${thousands(backlog)} events of backlog after ${seconds + 1} s.\n`)
 redis.disconnect()

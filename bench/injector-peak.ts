@@ -1,16 +1,17 @@
 /**
  * One round of the injector's peak: its open-loop engine made greedy (the next arrival is due as soon as fewer than
  * `connections` visits are open), with unique bodies, ledger and histograms, reported as the injector would.
- * Arguments: port, connections, seconds. Prints orders answered with 2xx per second.
+ * Arguments: port, connections, seconds, path. Prints orders answered with 2xx per second.
  */
 import { openLoop } from '../src/load/open-loop.ts'
 import { tally } from '../src/load/tally.ts'
 import type { LoadPlan } from '../src/load/control.ts'
 
-const [port, connections, seconds] = process.argv.slice(2).map(Number) as [number, number, number]
+const [port, connections, seconds] = process.argv.slice(2, 5).map(Number) as [number, number, number]
+const path = process.argv[5] ?? '/api/bench'
 const WARMUP_US = 1e6
 const plan: LoadPlan = {
-  baseUrl: `http://127.0.0.1:${port}`, path: '/api/bench', headers: {}, seed: 1, runTag: 1, injector: 0, startAtMs: Date.now(),
+  baseUrl: `http://127.0.0.1:${port}`, path, headers: {}, seed: 1, runTag: 1, injector: 0, startAtMs: Date.now(),
   phases: [{ name: 'peak', durationMs: WARMUP_US / 1000 + seconds * 1000, shape: { kind: 'constant', rate: 1 } }],
   customers: { commuter: 1 }, connections, maxOpen: connections, timeoutMs: 10_000, retries: 0,
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkEntries, encodeOrder, RECORD_BYTES, toBatch } from '../../src/system/architectures/v2-redis-streams/codec.ts'
+import { checkEntries, encodeOrder, MAX_ENTRY_RECORDS, RECORD_BYTES, recordAt, recordsIn, toBatch, type Entry } from '../../src/system/architectures/v2-redis-streams/codec.ts'
+import { entriesFor, entriesInBatch } from '../../src/system/architectures/v2-redis-streams/inbox.ts'
 import { parseRows } from '../../src/system/architectures/v2-redis-streams/judge.ts'
 import { dashboardFromTotals, nameOf } from '../../src/system/architectures/v2-redis-streams/totals.ts'
 import { ORDER_TYPES, PRODUCTS, STORES, type Order } from '../../src/system/event.ts'
@@ -26,13 +27,30 @@ function elements(array: Buffer, type: number, width: number): Buffer[] {
   })
 }
 
+/** The records of these orders, in entries of the given numbers of them, used in turn. */
+function packed(orders: readonly Order[], sizes: readonly number[]): Entry[] {
+  const entries: Entry[] = []
+  for (let from = 0; from < orders.length;) {
+    const to = from + sizes[entries.length % sizes.length]!
+    entries.push({ entryId: `${entries.length}-0`, records: Buffer.concat(orders.slice(from, to).map(record)) })
+    from = to
+  }
+  return entries
+}
+
+const orderSets = fc.tuple(fc.integer(), fc.integer({ min: 1, max: 60 })).map(([seed, count]) => randomOrders(count, seed, NOW))
+const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 })
+
 describe('stream entries', () => {
-  it('become the columns of what was encoded, sorted by id, and its sums (property)', () => {
-    fc.assert(fc.property(fc.integer(), fc.integer({ min: 1, max: 30 }), (seed, count) => {
-      const orders = randomOrders(count, seed, NOW).sort((a, b) => (a.id < b.id ? -1 : 1))
-      const entries = orders.map((order, i) => ({ entryId: `${i}-0`, record: record(order) }))
-      expect(checkEntries(entries)).toEqual({ good: entries, poison: [] })
-      const { columns, tallies } = toBatch(entries.toReversed())
+  it('become the columns of what was encoded, however packed, sorted by id, and its sums (property)', () => {
+    fc.assert(fc.property(orderSets, sizes, (unsorted, packing) => {
+      const entries = packed(unsorted, packing)
+      const orders = unsorted.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      expect(entries.reduce((sum, it) => sum + recordsIn(it), 0)).toBe(orders.length)
+      const { good, poison } = checkEntries(entries)
+      expect(poison).toEqual([])
+      expect(good.map((it) => recordAt(it).toString('hex'))).toEqual(unsorted.map((it) => record(it).toString('hex')))
+      const { columns, tallies } = toBatch(good)
       const [ids, times, cents, types, stores, products] = columns as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
       expect(elements(ids, 2950, 16).map((it) => it.toString('hex'))).toEqual(orders.map((it) => it.id.replaceAll('-', '')))
       expect(elements(times, 20, 8).map((it) => Number(it.readBigInt64BE()))).toEqual(orders.map((it) => it.timestampMs))
@@ -45,14 +63,54 @@ describe('stream entries', () => {
     }))
   })
 
+  it('lose a spoilt record and none of its neighbours (property)', () => {
+    fc.assert(fc.property(orderSets, sizes, fc.nat(), fc.constantFrom(26, 27, 28), (orders, packing, pick, field) => {
+      const entries = packed(orders, packing)
+      const all = checkEntries(entries).good
+      const spoilt = all[pick % all.length]!
+      spoilt.entry.records[spoilt.at + field] = 255
+      const { good, poison } = checkEntries(entries)
+      expect(poison).toEqual([{ entry: spoilt.entry, record: recordAt(spoilt), reason: expect.stringContaining('vocabulary') }])
+      expect(good).toEqual(all.filter((it) => it !== spoilt))
+    }))
+  })
+
+  it('that were cut or lengthened are poison as a whole, count for nothing, and leave the others alone (property)', () => {
+    fc.assert(fc.property(orderSets, sizes, fc.nat(), fc.integer({ min: 1, max: 28 }), (orders, packing, pick, bytes) => {
+      const entries = packed(orders, packing)
+      const cut = entries[pick % entries.length]!
+      cut.records = cut.records.subarray(0, cut.records.length - bytes)
+      const { good, poison } = checkEntries(entries)
+      expect(poison).toEqual([{ entry: cut, record: cut.records, reason: `${cut.records.length} bytes where every record has 29` }])
+      expect(recordsIn(cut)).toBe(0)
+      expect(new Set(good.map((it) => it.entry))).toEqual(new Set(entries.filter((it) => it !== cut)))
+    }))
+  })
+
   it.each([
     ['nothing', Buffer.alloc(0)], ['text', Buffer.from('hello')], ['a byte too many', Buffer.alloc(30)],
     ['a type that is not', Buffer.alloc(29).fill(3, 26, 27)], ['store 51', Buffer.alloc(29).fill(50, 27, 28)], ['product 21', Buffer.alloc(29).fill(20, 28, 29)],
   ])('of %s are poison and leave the others alone', (_what, bytes) => {
     const [order] = randomOrders(1, 1, NOW)
-    const checked = checkEntries([{ entryId: '1-0', record: bytes }, { entryId: '2-0', record: record(order!) }])
+    const checked = checkEntries([{ entryId: '1-0', records: bytes }, { entryId: '2-0', records: record(order!) }])
     expect(checked.poison.map((it) => it.entry.entryId)).toEqual(['1-0'])
-    expect(checked.good.map((it) => it.entryId)).toEqual(['2-0'])
+    expect(checked.good.map((it) => it.entry.entryId)).toEqual(['2-0'])
+  })
+})
+
+describe('reading', () => {
+  it.each([
+    [1_000, 1, 500], [200, 1, 200], [1_000, MAX_ENTRY_RECORDS, 4], [1_000, 20.8, 49], [1, 250, 1], [7, 1, 7],
+  ])('room for %i events, %d an entry: asks for %i entries', (room, perEntry, count) => {
+    expect(entriesFor(room, perEntry)).toBe(count)
+  })
+
+  it.each([
+    ['all when they fit', [400, 300, 300], 3], ['whole entries only', [400, 400, 400], 2], ['one that is too large, alone', [1_200, 10], 1],
+    ['none of none', [], 0], ['one that has no records with the others', [0, 10, 0], 3],
+  ])('hands out %s', (_what, records, handedOut) => {
+    const waiting = records.map((n, i) => ({ entryId: `${i}-0`, records: Buffer.alloc(n * RECORD_BYTES) }))
+    expect(entriesInBatch(waiting, 1_000)).toBe(handedOut)
   })
 })
 

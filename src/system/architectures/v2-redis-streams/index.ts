@@ -2,6 +2,7 @@
  *  POST ──▶ XADD orders (202) ──▶ worker, batched ──▶ INSERT … ON CONFLICT + totals, one transaction ──▶ XACK + XDEL
  *                                                          └──▶ projection in Redis ──▶ PUBLISH ──▶ /ws/dashboard
  *
+ *  Orders that arrive together share a stream entry, one that comes alone goes alone; backlog and `maxlen` count events all the same.
  *  Accepted once Redis has it (append-only file, `fsync`); delivered again until stored; stored and counted once, as the
  *  count is taken from the rows that the same transaction inserted. What Redis shows is a copy of PostgreSQL's totals.
  */

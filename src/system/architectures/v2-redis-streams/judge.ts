@@ -5,9 +5,10 @@ import type { Judge } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
 import { ORDER_TYPES, PRODUCTS, STORES, type StoredOrder } from '../../event.ts'
 import { ACCOUNT, connectPostgres } from './postgres.ts'
-import { closeRedis, connectRedis, STREAM } from './redis.ts'
+import { closeRedis, connectRedis } from './redis.ts'
 import copyOrders from './sql/copy-orders.sql?raw'
 import readStoredCount from './sql/read-stored-count.sql?raw'
+import { createOrderStream } from './stream.ts'
 import { readDashboard } from './view.ts'
 
 const CONNECT_WITHIN_MS = 5_000
@@ -21,7 +22,7 @@ export async function createJudge(context: Context): Promise<Judge> {
   return {
     persisted: () => readPersisted(context),
     dashboard: () => readDashboard(redis, pool),
-    backlog: () => redis.xlen(STREAM),
+    backlog: createOrderStream(redis).backlog,
     async stored() {
       const { rows } = await pool.query<{ count: number }>(readStoredCount)
       return rows[0]?.count ?? 0

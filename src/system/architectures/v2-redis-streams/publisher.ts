@@ -2,8 +2,9 @@ import { Unavailable, Unknown } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
 import type { Order } from '../../event.ts'
 import { counter, gauge } from '../../metrics.ts'
-import { encodeOrder, FIELD, RECORD_BYTES } from './codec.ts'
-import { closeRedis, connectRedis, isReply, isUnsent, luaScript, STREAM } from './redis.ts'
+import { encodeOrder, RECORD_BYTES } from './codec.ts'
+import { closeRedis, connectRedis, isReply, isUnsent } from './redis.ts'
+import { createOrderStream } from './stream.ts'
 
 /** Events in flight or waiting, at most; beyond it orders are refused. */
 const MAX_OPEN_EVENTS = 20_000
@@ -19,20 +20,6 @@ const GIVE_UP_MS = 4_000
 const SWEEP_MS = 100
 /** After a refusal for a full stream, Redis is not asked again for so long. */
 const FULL_PAUSE_MS = 50
-
-/**
- * All events of a command or none: checked against the bound first, and a script runs whole.
- * Returns the stream's length before, or -1 for "full". So `maxlen` is never passed, whatever the number of replicas.
- */
-const ADD_ALL = `
-local length = redis.call('XLEN', KEYS[1])
-local records = ARGV[2]
-if length + #records / ${RECORD_BYTES} > tonumber(ARGV[1]) then return -1 end
-for at = 1, #records, ${RECORD_BYTES} do
-  redis.call('XADD', KEYS[1], '*', '${FIELD}', string.sub(records, at, at + ${RECORD_BYTES} - 1))
-end
-return length
-`
 
 /** Events that go to Redis in one command, and share its fate. */
 interface Command {
@@ -53,10 +40,11 @@ export interface Publisher extends AsyncDisposable {
 /**
  * Every order that arrives in one turn of the event loop travels in one command, on one connection, with up to four commands
  * unanswered: a client command, a reply and a promise per turn instead of per order, and one fsync in Redis for all of them.
+ * They share a stream entry too, so what an entry costs on its way is paid once for all of them; a lone order goes at once, in one of its own.
  */
 export function createPublisher(context: Context, maxlen: number): Publisher {
   const redis = connectRedis(context, 'publisher')
-  const addAll = luaScript(redis, ADD_ALL)
+  const stream = createOrderStream(redis)
   const waiting: Command[] = []
   const inFlight = new Set<Command>()
   let open: Command | undefined
@@ -119,12 +107,11 @@ export function createPublisher(context: Context, maxlen: number): Publisher {
     commands += 1
     let problem: Error | undefined
     try {
-      const length = await addAll([STREAM], [maxlen, command.records.subarray(0, command.events * RECORD_BYTES)])
-      if (length === -1) {
+      if (await stream.append(command.records.subarray(0, command.events * RECORD_BYTES), maxlen)) {
+        context.failpoint('after-publish')
+      } else {
         fullUntilMs = performance.now() + FULL_PAUSE_MS
         problem = FULL
-      } else {
-        context.failpoint('after-publish')
       }
     } catch (error) {
       problem = isReply(error) ? new Unavailable(`Redis refused: ${error.message}`, 1) : isUnsent(error) ? AWAY : BROKEN

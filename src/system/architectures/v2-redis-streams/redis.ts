@@ -3,6 +3,8 @@ import { Redis } from 'ioredis'
 import type { Context } from '../../context.ts'
 
 export const STREAM = 'orders'
+/** Counter: events in the stream, as an entry holds several. */
+export const EVENTS = 'orders:events'
 export const DEAD_STREAM = 'orders:dead'
 export const GROUP = 'workers'
 /** Hash { version, json }: the projection that the API shows. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Context } from '../../context.ts'
-import { checkEntries, toBatch, type Batch, type Entry, type Poison } from './codec.ts'
+import { checkEntries, recordAt, toBatch, type Batch, type Entry, type Place, type Poison } from './codec.ts'
 import storeBatch from './sql/store-batch.sql?raw'
 import storeNewBatch from './sql/store-new-batch.sql?raw'
 
@@ -9,20 +9,14 @@ import storeNewBatch from './sql/store-new-batch.sql?raw'
 const CAREFUL_BATCHES = 50
 const UNIQUE_VIOLATION = '23505'
 
-export interface StoreResult {
-  /** Stored now or before: to be acknowledged. */
-  done: Entry[]
-  /** Cannot be stored, ever. */
-  poison: Poison[]
-}
-
 export interface Store {
   /**
-   * Stores a batch, for as long as it takes: an outage of the database is waited out and condemns nothing.
+   * Stores every record of these entries, in transactions of at most `batch`, for as long as it takes: an outage of the database is waited
+   * out and condemns nothing. Resolves with the records that can never be stored; all others are stored, now or before.
    * Only what the database refuses for its content (SQLSTATE class 22 or 23) is halved until the culprit stands alone.
    * Throws only when the process is asked to stop; nothing is to be acknowledged then.
    */
-  store(entries: readonly Entry[]): Promise<StoreResult>
+  store(entries: readonly Entry[]): Promise<Poison[]>
 }
 
 /**
@@ -30,7 +24,8 @@ export interface Store {
  * ON CONFLICT DO NOTHING with the count taken from RETURNING (and columns as text) 10.6–16 µs; plain INSERT with the batch's own sums
  * (and columns in binary) 5.1–5.3 µs. So the second is tried first; it fails as a whole when an id is known.
  */
-export function createStore(pool: pg.Pool, context: Context): Store {
+export function createStore(pool: pg.Pool, context: Context<{ batch: number }>): Store {
+  const { batch: most } = context.knobs
   let careful = 0
 
   async function write({ columns, tallies }: Batch): Promise<void> {
@@ -54,31 +49,35 @@ export function createStore(pool: pg.Pool, context: Context): Store {
     await statement
   }
 
-  async function store(entries: readonly Entry[]): Promise<StoreResult> {
-    const { good, poison } = checkEntries(entries)
-    if (good.length === 0) return { done: [], poison }
-    const batch = toBatch(good)
+  async function storePlaces(places: readonly Place[]): Promise<Poison[]> {
+    const batch = toBatch(places)
     for (let attempt = 1; ; attempt++) {
       try {
         await write(batch)
         if (attempt > 1) context.log(`postgres is back after ${attempt - 1} failed attempts`)
-        return { done: good, poison }
+        return []
       } catch (error) {
-        if (/^2[23]/.test(codeOf(error))) return await storeHalves(good, poison, error)
+        if (/^2[23]/.test(codeOf(error))) return await storeHalves(places, error)
         if (attempt === 1) context.log(`postgres does not store: ${reasonOf(error)}; trying again, acknowledging nothing`)
         await sleep(Math.min(25 * 2 ** Math.min(attempt, 6), 1_000), undefined, { signal: context.signal })
       }
     }
   }
 
-  async function storeHalves(entries: Entry[], poison: Poison[], error: unknown): Promise<StoreResult> {
-    if (entries.length === 1) return { done: [], poison: [...poison, { entry: entries[0]!, reason: reasonOf(error) }] }
-    const middle = entries.length >> 1
-    const halves = [await store(entries.slice(0, middle)), await store(entries.slice(middle))]
-    return { done: halves.flatMap((it) => it.done), poison: [...poison, ...halves.flatMap((it) => it.poison)] }
+  async function storeHalves(places: readonly Place[], error: unknown): Promise<Poison[]> {
+    const [first] = places
+    if (places.length === 1) return [{ entry: first!.entry, record: recordAt(first!), reason: reasonOf(error) }]
+    const middle = places.length >> 1
+    return [...await storePlaces(places.slice(0, middle)), ...await storePlaces(places.slice(middle))]
   }
 
-  return { store }
+  return {
+    async store(entries) {
+      const { good, poison } = checkEntries(entries)
+      for (let from = 0; from < good.length; from += most) poison.push(...await storePlaces(good.slice(from, from + most)))
+      return poison
+    },
+  }
 }
 
 function codeOf(error: unknown): string {
