@@ -36,6 +36,7 @@ picture(
     .option('-d, --duration <time>', 'stretch the load to this length: 90, 90s, 5m, 1h')
     .option('-c, --connections <n>', 'keep-alive connections of the injector')
     .option('--subscribers <n>', 'WebSocket subscribers of the dashboard')
+    .option('--retries <n>', 'further attempts with the same id when an order is refused with 503 or its fate is unknown')
     .option('--seed <n>', 'seed of bodies and arrivals (default: random, in the report)')
     .addOption(set())
     .addOption(runtime())

@@ -36,6 +36,7 @@ export interface RunOptions {
   duration?: string
   connections?: string
   subscribers?: string
+  retries?: string
   seed?: string
   results: string
   /** Further compose files, merged last. */
@@ -58,6 +59,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   const duration = number('duration', withoutUnit(options.duration), 1, 86_400, false)
   const connections = number('connections', options.connections, 1, 10_000, true)
   const subscribers = number('subscribers', options.subscribers, 0, 20_000, true)
+  const retries = number('retries', options.retries, 0, 10, true)
   const seed = number('seed', options.seed, 0, 2 ** 31 - 1, true)
   const architecture = load === undefined ? undefined : (await load()).architecture
   const knobs = architecture === undefined ? {} : knobsOf(architecture, options.set, problems)
@@ -69,7 +71,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   return {
     runId,
     architecture,
-    scenario: adjusted(scenario, { duration, connections, subscribers }),
+    scenario: adjusted(scenario, { duration, connections, subscribers, retries }),
     knobs,
     baseRate: rate ?? scenario.baseRate,
     runtime,
@@ -121,13 +123,14 @@ function withoutUnit(duration: string | undefined): string | undefined {
 }
 
 /** A shorter or longer scenario keeps its form: every phase is stretched alike. */
-function adjusted(scenario: Scenario, to: { duration?: number; connections?: number; subscribers?: number }): Scenario {
+function adjusted(scenario: Scenario, to: { duration?: number; connections?: number; subscribers?: number; retries?: number }): Scenario {
   const total = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)
   const stretch = to.duration === undefined ? 1 : to.duration / total
   return {
     ...scenario,
     connections: to.connections ?? scenario.connections,
     subscribers: to.subscribers ?? scenario.subscribers,
+    retries: to.retries ?? scenario.retries,
     phases: scenario.phases.map((phase) => ({ ...phase, seconds: phase.seconds * stretch })),
   }
 }

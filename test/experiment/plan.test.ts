@@ -22,9 +22,9 @@ describe('a plan', () => {
   })
 
   test('takes knobs, rate, connections and subscribers', async () => {
-    const made = await plan({ set: ['batch=50', 'fsync=no'], rate: '12.5', connections: '7', subscribers: '0', seed: '9' })
+    const made = await plan({ set: ['batch=50', 'fsync=no'], rate: '12.5', connections: '7', subscribers: '0', retries: '2', seed: '9' })
     expect(made.knobs).toMatchObject({ batch: 50, fsync: 'no' })
-    expect(made).toMatchObject({ baseRate: 12.5, seed: 9, scenario: { connections: 7, subscribers: 0 } })
+    expect(made).toMatchObject({ baseRate: 12.5, seed: 9, scenario: { connections: 7, subscribers: 0, retries: 2 } })
   })
 
   test.each([
