@@ -67,6 +67,7 @@ describe('lab watch', () => {
     const { code, stdout } = await lab(['report', 'latest', '--results', results, '--stdout'])
     expect(code).toBe(0)
     expect(stdout).toContain('the run did not come to a verdict')
+    expect((await lab(['list', 'runs', '--results', results])).stdout).toContain('cut off')
   })
 })
 

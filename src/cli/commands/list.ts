@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { readRunFile, runFolders } from '../../run/find.ts'
+import { isAlive } from '../../runtime/processes.ts'
 import { scenarios } from '../../scenarios/index.ts'
 import { architectures } from '../../system/architectures/index.ts'
 import { describeKnobs } from '../../system/knobs.ts'
@@ -36,8 +37,10 @@ async function listKnobs(arch: string | undefined): Promise<unknown[]> {
 async function listRuns(resultsDir: string): Promise<unknown[]> {
   return Promise.all(
     (await runFolders(resultsDir)).map(async (folder) => {
-      const { scenario, architecture, status, exitCode, startedAt } = await readRunFile(folder)
-      return { id: basename(folder), scenario: scenario.id, architecture, status, exitCode, startedAt }
+      const { scenario, architecture, status, exitCode, startedAt, lab } = await readRunFile(folder)
+      // Whoever was killed could not write down its end.
+      const ended = status === 'running' && !isAlive(lab) ? 'cut off' : status
+      return { id: basename(folder), scenario: scenario.id, architecture, status: ended, exitCode, startedAt }
     }),
   )
 }
