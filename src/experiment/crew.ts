@@ -18,7 +18,6 @@ export interface Injector extends AsyncDisposable {
 export interface Subscribers extends AsyncDisposable {
   client: SubscribersClient
   last(): SubscriberSnapshot | undefined
-  violations(): string[]
   /** Connects all of them; resolves when they are, or after a bounded time with those that are. */
   watch(plan: SubscriberPlan, signal: AbortSignal): Promise<void>
 }
@@ -54,15 +53,10 @@ export async function startSubscribers(system: System): Promise<Subscribers> {
   const { process, target } = await startSteered(system, 'subscribers')
   const client = await connectSubscribers(target)
   let last: SubscriberSnapshot | undefined
-  const violations: string[] = []
-  client.onSnapshot((snapshot) => {
-    last = snapshot
-    if (violations.length < 20) violations.push(...snapshot.violations)
-  })
+  client.onSnapshot((snapshot) => (last = snapshot))
   return {
     client,
     last: () => last,
-    violations: () => violations,
     async watch(plan, signal) {
       client.start(plan)
       const untilMs = Date.now() + CONNECT_LIMIT_MS

@@ -105,8 +105,8 @@ function emitMeasured({ emit, plan, injector, subscribers }: Driving, gathered: 
   }
   const watched = subscribers.last()
   if (watched !== undefined && plan.scenario.subscribers > 0) {
-    const { connected, messages, bytes, dropped, lowest, highest } = watched
-    emit({ type: 'watched', subscribers: connected, messages, bytes, dropped, violations: subscribers.violations(), lowest, highest })
+    const { connected, messages, bytes, dropped, violations, lowest, highest } = watched
+    emit({ type: 'watched', subscribers: connected, messages, bytes, dropped, violations, lowest, highest })
   }
 }
 

@@ -13,7 +13,6 @@ export interface Second {
   subscribers?: SubscriberSnapshot
   /** [received at, count] of the first subscriber. */
   seen: [number, number][]
-  violations: string[]
   injectorCpu: number
   injectorLoopDelayMs: number
 }
@@ -44,7 +43,6 @@ export function gathering(): Gathering {
     addSubscribers(snapshot) {
       second.subscribers = snapshot
       second.seen.push(...snapshot.seen)
-      second.violations.push(...snapshot.violations)
     },
     takeSecond() {
       const taken = { ...second, injectorCpu: snapshots > 0 ? second.injectorCpu / snapshots : 0 }
@@ -57,7 +55,7 @@ export function gathering(): Gathering {
 }
 
 function emptySecond(): Second {
-  return { histograms: new Map(), seen: [], violations: [], injectorCpu: 0, injectorLoopDelayMs: 0 }
+  return { histograms: new Map(), seen: [], injectorCpu: 0, injectorLoopDelayMs: 0 }
 }
 
 function addHistograms(second: Second, series: PhaseSeries): void {

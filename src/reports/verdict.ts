@@ -19,12 +19,13 @@ export function judge(record: RunRecord): Verdict {
   const findings = { validity, expectations, latencyMs: latency && percentilesMs(latency) }
   const deaths = record.deaths.filter((death) => !death.willRestart).map((death) => `${death.service} died by itself (${death.signal ?? `exit code ${death.code}`})`)
   const doubts = validity.filter((finding) => finding.ok === false).map((finding) => `${finding.check}: ${finding.says}`)
+  const broken = (record.watched?.violations ?? []).slice(0, 3).map((violation) => `a socket broke its promise: ${violation}`)
   const misses = expectations.filter((result) => result.met === false).map((result) => `expected ${result.says}`)
   if (data.length > 0) {
-    const reasons = [...data, ...deaths, ...misses, ...doubts.map((doubt) => `and the measurement is INVALID: ${doubt}`)]
+    const reasons = [...data, ...broken, ...deaths, ...misses, ...doubts.map((doubt) => `and the measurement is INVALID: ${doubt}`)]
     return { outcome: 'failed', exitCode: EXIT.data, reasons, ...findings }
   }
-  const reasons = [...doubts, ...deaths, ...misses]
+  const reasons = [...doubts, ...broken, ...deaths, ...misses]
   if (doubts.length > 0) return { outcome: 'invalid', exitCode: EXIT.invalid, reasons, ...findings }
   if (reasons.length > 0) return { outcome: 'failed', exitCode: EXIT.expectation, reasons, ...findings }
   return { outcome: 'passed', exitCode: EXIT.passed, reasons, ...findings }

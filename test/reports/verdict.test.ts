@@ -53,6 +53,12 @@ test('a subscriber left behind is a missed expectation', () => {
   expect(judge(runRecord({ watched: { ...runRecord().watched!, lowest: 900 } }))).toMatchObject({ exitCode: 4 })
 })
 
+test('a socket that broke its promise fails the run, with what it did', () => {
+  const verdict = judge(runRecord({ watched: { ...runRecord().watched!, violations: ['version went back from 7 to 5'] } }))
+  expect(verdict).toMatchObject({ outcome: 'failed', exitCode: 4 })
+  expect(verdict.reasons[0]).toContain('version went back from 7 to 5')
+})
+
 test('a service that died and stayed dead fails the run, one that was restarted does not', () => {
   const death = { type: 'service-exited' as const, atMs: 0, service: 'worker', replica: 0, code: 1, signal: null, expected: false, willRestart: false, lastLines: [] }
   expect(judge(runRecord({ deaths: [death] }))).toMatchObject({ outcome: 'failed', exitCode: 4 })
