@@ -15,7 +15,7 @@ import { orderBody } from '../src/load/customers.ts'
 import { orderIdWriter, parseOrderId } from '../src/load/order-id.ts'
 import type { System } from '../src/runtime/runtime.ts'
 import { createPublisher } from '../src/system/architectures/v2-redis-streams/publisher.ts'
-import { EVENTS, STREAM } from '../src/system/architectures/v2-redis-streams/redis.ts'
+import { EVENTS, STREAM } from '../src/system/architectures/v2-redis-streams/names.ts'
 import { createContext } from '../src/system/context.ts'
 import { median, row, stack, thousands } from './stack.ts'
 

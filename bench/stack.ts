@@ -1,17 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { composeFiles } from '../src/experiment/plan.ts'
+import { composeFiles, knobsOf, loadArchitecture } from '../src/experiment/plan.ts'
 import { local } from '../src/runtime/local/local.ts'
 import type { System } from '../src/runtime/runtime.ts'
+import { envFromKnobs } from '../src/system/knobs.ts'
 
-/** An architecture brought up for a benchmark, on its defaults unless told otherwise. */
-export async function stack(arch: string, env: Record<string, string> = {}): Promise<System> {
+/** An architecture brought up for a benchmark, on its defaults unless told otherwise. `set`: knobs, as `pool=20`. */
+export async function stack(arch: string, env: Record<string, string> = {}, set: readonly string[] = []): Promise<System> {
+  const architecture = await loadArchitecture(arch)
+  const problems: string[] = []
+  const knobs = knobsOf(architecture, set, problems)
+  if (problems.length > 0) throw new Error(problems.join('; '))
   const logDir = mkdtempSync(join(tmpdir(), 'load-lab-bench-'))
   const system = await local.up({
     runId: `bench-${arch}-${process.pid}-${Date.now()}`,
-    files: composeFiles(arch),
-    env,
+    files: composeFiles(architecture, knobs),
+    env: { ...envFromKnobs(knobs), ...env },
     logDir,
     signal: new AbortController().signal,
     on(event) {

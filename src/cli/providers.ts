@@ -5,11 +5,11 @@ import { ARCHITECTURE_IDS } from '../system/architectures/index.ts'
 
 /** Which backends each architecture runs on, from its compose files. */
 export async function providersOf(arch: string | undefined): Promise<Record<string, ProviderName[]>> {
-  const ids = arch === undefined ? ARCHITECTURE_IDS : [(await loadArchitecture(arch)).id]
+  const architectures = await Promise.all((arch === undefined ? ARCHITECTURE_IDS : [arch]).map(loadArchitecture))
   return Object.fromEntries(
-    ids.map((id) => {
-      const { services } = readStack(readComposeFiles(composeFiles(id)), {})
-      return [id, [...new Set(Object.values(services).map((service) => service.provider))]]
+    architectures.map((architecture) => {
+      const { services } = readStack(readComposeFiles(composeFiles(architecture)), {})
+      return [architecture.id, [...new Set(Object.values(services).map((service) => service.provider))]]
     }),
   )
 }

@@ -8,7 +8,7 @@ import { scenarios } from '../scenarios/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import type { Architecture } from '../system/architecture.ts'
 import { architectures, type ArchitectureId } from '../system/architectures/index.ts'
-import { knobProblemLine, parseKnobs } from '../system/knobs.ts'
+import { defaultKnobs, knobProblemLine, parseKnobs } from '../system/knobs.ts'
 import { LabError, EXIT } from '../run/errors.ts'
 import { suggest } from '../system/suggest.ts'
 
@@ -75,7 +75,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     knobs,
     baseRate: rate ?? scenario.baseRate,
     runtime,
-    composeFiles: [...composeFiles(architecture.id), ...options.compose.map((file) => resolve(file))],
+    composeFiles: [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))],
     resultsDir: resolve(options.results),
     seed: seed ?? randomInt(2 ** 31),
     runTag: randomInt(1, MAX_RUN_TAG + 1),
@@ -83,9 +83,9 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   }
 }
 
-/** `compose/base.yaml` and the architecture's own, in the order they are merged. */
-export function composeFiles(arch: string): string[] {
-  return ['base', arch].map((name) => join(packageRoot, 'compose', `${name}.yaml`))
+/** `compose/base.yaml`, the architecture's own and what its knobs add, in the order they are merged. */
+export function composeFiles(architecture: Architecture, knobs: RunPlan['knobs'] = defaultKnobs(architecture)): string[] {
+  return ['base', architecture.id, ...(architecture.overlays?.(knobs) ?? [])].map((name) => join(packageRoot, 'compose', `${name}.yaml`))
 }
 
 /** Loads one architecture by name. Throws {@link LabError} (exit code 2) that names the nearest. */

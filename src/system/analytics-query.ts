@@ -16,7 +16,7 @@ export function readAnalyticsQuery(query: Record<string, unknown>, nowMs: number
   const by = BY.find((it) => it === (query['by'] ?? 'product'))
   if (by === undefined) throw new Refusal(400, { error: `by is none of ${BY.join(', ')}`, field: 'by' })
   if (!(fromMs < toMs)) throw new Refusal(400, { error: 'from must be before to', field: 'from' })
-  return { fromMs, toMs, by }
+  return { fromMs, toMs, by, asked: JSON.stringify([query['from'] ?? '', query['to'] ?? '', by]) }
 }
 
 function readTime(name: string, given: unknown, otherwiseMs: number): number {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { ZodObject, ZodRawShape, infer as Infer } from 'zod'
 import type { Dashboard } from './dashboard.ts'
@@ -17,6 +18,8 @@ export interface AnalyticsQuery {
   fromMs: number
   toMs: number
   by: 'product' | 'store' | 'type' | 'hour'
+  /** The question as it was asked, the same for all who ask it alike (`from` and `to` may have been left to the moment): key of a cache. */
+  asked: string
 }
 
 export interface AnalyticsRow {
@@ -34,6 +37,8 @@ export interface Backend extends AsyncDisposable {
   accepted: 201 | 202
   /** All or nothing. Throws {@link Unavailable} (nothing written) or {@link Unknown} (may have been written). */
   publish(orders: Order[]): Promise<void>
+  /** Asked before the body of an order request is looked at. Rejects with a Refusal (429) when this customer has sent enough. */
+  admit?(request: IncomingMessage, events: number): Promise<void>
   dashboard(): Promise<Dashboard>
   analytics(query: AnalyticsQuery): Promise<AnalyticsRow[]>
   /** The listener is called when the dashboard may have changed; the caller coalesces. */
@@ -65,6 +70,14 @@ export interface FaultExpectation {
   says: string
 }
 
+/** Who sends orders: the injector plays all of them, each with its share of the visits. */
+export interface Caller {
+  /** Weight; they need not sum to 1. */
+  share: number
+  /** Sent with every request of this caller. */
+  headers: Record<string, string>
+}
+
 /** One variant of the whole system: a file (or folder) that reads as its data flow. */
 export interface Architecture<Shape extends ZodRawShape = ZodRawShape> {
   id: string
@@ -74,11 +87,17 @@ export interface Architecture<Shape extends ZodRawShape = ZodRawShape> {
   /** Every knob with default and one-line description (`.describe`). */
   knobs: ZodObject<Shape>
   guarantee(knobs: Infer<ZodObject<Shape>>): Guarantee
+  /** Compose files that these knobs add: `['v1.replica']` is `compose/v1.replica.yaml`, merged after the architecture's own. */
+  overlays?(knobs: Infer<ZodObject<Shape>>): readonly string[]
   /** Idempotent: schema, topics, jobs. Runs as the one-shot service `setup`. */
   setup?(context: Context<Infer<ZodObject<Shape>>>): Promise<void>
   api(context: Context<Infer<ZodObject<Shape>>>): Promise<Backend>
   /** The processes beside the API, by compose service name. */
   roles: Record<string, (context: Context<Infer<ZodObject<Shape>>>) => Promise<AsyncDisposable>>
+  /** Writes history past the API, as fast as the store takes it. What comes after must look as if these orders had been sent long ago. */
+  seed?(context: Context<Infer<ZodObject<Shape>>>, orders: AsyncIterable<Order[]>): Promise<void>
+  /** Absent: one caller without headers of its own. */
+  callers?(context: Context<Infer<ZodObject<Shape>>>): Promise<Caller[]>
   judge(context: Context<Infer<ZodObject<Shape>>>): Promise<Judge>
   /** Where a process of ours can be killed on purpose: `<service>:<point>`. */
   failpoints: readonly string[]

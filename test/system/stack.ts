@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { composeFiles } from '../../src/experiment/plan.ts'
 import { local } from '../../src/runtime/local/local.ts'
 import type { RuntimeEvent, System } from '../../src/runtime/runtime.ts'
 import type { Architecture, Judge } from '../../src/system/architecture.ts'
@@ -23,7 +23,6 @@ export interface Stack extends AsyncDisposable {
   folder: string
 }
 
-const compose = (name: string) => fileURLToPath(new URL(`../../compose/${name}.yaml`, import.meta.url))
 let started = 0
 
 export async function startStack(id: ArchitectureId, options: { knobs?: Record<string, string>; env?: (folder: string) => Record<string, string> } = {}): Promise<Stack> {
@@ -35,7 +34,7 @@ export async function startStack(id: ArchitectureId, options: { knobs?: Record<s
   const events: RuntimeEvent[] = []
   const system = await local.up({
     runId: `contract-${process.pid}-${++started}`,
-    files: [compose('base'), compose(id)],
+    files: composeFiles(architecture, parsed.knobs),
     env: { ...envFromKnobs(parsed.knobs), ...options.env?.(folder) },
     logDir: join(folder, 'logs'),
     signal: stop.signal,

@@ -24,7 +24,7 @@ export async function keepCommand(options: { arch: string; port: string; set: st
     await mkdir(logDir, { recursive: true })
     await using system = await local.up({
       runId,
-      files: [...composeFiles(options.arch), ...options.compose.map((file) => resolve(file))],
+      files: [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))],
       env: envFromKnobs(knobs),
       logDir,
       apiPort: Number(options.port),

@@ -1,12 +1,12 @@
-import { Unavailable, type AnalyticsQuery, type AnalyticsRow, type Backend } from '../../architecture.ts'
+import { Unavailable, type Backend } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
 import type { Dashboard } from '../../dashboard.ts'
-import { connectPostgres } from './postgres.ts'
+import { readAnalytics } from '../../postgres/analytics.ts'
+import { connectPostgres } from '../../postgres/connect.ts'
+import { reasonOf } from '../../reason.ts'
+import { closeRedis, connectRedis } from '../../redis.ts'
+import { CHANGES } from './names.ts'
 import { createPublisher } from './publisher.ts'
-import { CHANGES, closeRedis, connectRedis } from './redis.ts'
-import analyticsSql from './sql/analytics.sql?raw'
-import { reasonOf } from './store.ts'
-import { nameOf } from './totals.ts'
 import { readDashboard } from './view.ts'
 
 const CONNECTIONS = 4
@@ -41,8 +41,7 @@ export function createBackend(context: Context<{ maxlen: number }>): Backend {
     dashboard: () => (reading ??= readDashboard(redis, pool).finally(() => { reading = undefined })),
     async analytics(query) {
       try {
-        const { rows } = await pool.query<SqlRow>({ name: 'analytics', text: analyticsSql, values: [query.fromMs, query.toMs, query.by] })
-        return rows.map((row) => toAnalyticsRow(row, query)).sort((a, b) => (a.key < b.key ? -1 : 1))
+        return await readAnalytics(pool, query)
       } catch (error) {
         throw new Unavailable(`PostgreSQL does not answer: ${reasonOf(error)}`, 1)
       }
@@ -55,24 +54,5 @@ export function createBackend(context: Context<{ maxlen: number }>): Backend {
       clearInterval(blind)
       await Promise.all([publisher[Symbol.asyncDispose](), closeRedis(redis), closeRedis(listener), pool.end()])
     },
-  }
-}
-
-interface SqlRow {
-  key: number
-  count: number
-  revenue_cents: number
-  min_cents: number
-  max_cents: number
-}
-
-function toAnalyticsRow(row: SqlRow, { by }: AnalyticsQuery): AnalyticsRow {
-  return {
-    key: nameOf(by, row.key),
-    count: row.count,
-    revenueCents: row.revenue_cents,
-    avgCents: row.revenue_cents / row.count,
-    minCents: row.min_cents,
-    maxCents: row.max_cents,
   }
 }

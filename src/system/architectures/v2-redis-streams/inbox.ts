@@ -3,9 +3,10 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Context } from '../../context.ts'
+import { reasonOf } from '../../reason.ts'
+import { isReply, luaScript } from '../../redis.ts'
 import { MAX_ENTRY_RECORDS, recordsIn, type Entry } from './codec.ts'
-import { GROUP, isReply, luaScript, STREAM } from './redis.ts'
-import { reasonOf } from './store.ts'
+import { GROUP, STREAM } from './names.ts'
 
 const BLOCK_MS = 300
 /** Entries that nobody acknowledged for so long are taken over; their consumer is dead or hangs. */

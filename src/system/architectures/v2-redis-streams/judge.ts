@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import { to as copyTo } from 'pg-copy-streams'
 import type { Judge } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
-import { ORDER_TYPES, PRODUCTS, STORES, type StoredOrder } from '../../event.ts'
-import { ACCOUNT, connectPostgres } from './postgres.ts'
-import { closeRedis, connectRedis } from './redis.ts'
-import copyOrders from './sql/copy-orders.sql?raw'
+import { connectPostgres } from '../../postgres/connect.ts'
+import { readPersisted } from '../../postgres/read-orders.ts'
+import { closeRedis, connectRedis } from '../../redis.ts'
 import readStoredCount from './sql/read-stored-count.sql?raw'
 import { createOrderStream } from './stream.ts'
 import { readDashboard } from './view.ts'
@@ -31,71 +28,4 @@ export async function createJudge(context: Context): Promise<Judge> {
       await Promise.all([closeRedis(redis), pool.end()])
     },
   }
-}
-
-/** One COPY on a connection of its own: a consistent picture, streamed, as slowly as the reader likes. */
-async function* readPersisted(context: Context): AsyncGenerator<StoredOrder[]> {
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'judge-copy', connectionTimeoutMillis: CONNECT_WITHIN_MS })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    let rest: Buffer = Buffer.alloc(0)
-    let header = true
-    for await (const chunk of client.query(copyTo(copyOrders)) as AsyncIterable<Buffer>) {
-      let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-      if (header) {
-        if (bytes.length < HEADER_BYTES) {
-          rest = bytes
-          continue
-        }
-        bytes = bytes.subarray(HEADER_BYTES)
-        header = false
-      }
-      const whole = bytes.length - (bytes.length % ROW_BYTES)
-      rest = bytes.subarray(whole)
-      if (whole > 0) yield parseRows(bytes, whole)
-    }
-    // Two bytes of -1 end the data.
-    if (rest.length !== 2 || rest.readInt16BE(0) !== -1) throw new Error(`the copy of orders ended in the middle of a row (${rest.length} bytes left)`)
-  } finally {
-    await client.end()
-  }
-}
-
-/** Signature, flags, no extension. https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4 */
-const HEADER_BYTES = 19
-/** Field count (2), then each field after its length (4): id 16, timestamp_ms 8, persisted_at 8, amount_cents 4, type, store, product 2 each. */
-const ROW_BYTES = 2 + (4 + 16) + (4 + 8) + (4 + 8) + (4 + 4) + 3 * (4 + 2)
-const ID_AT = 6
-const TIMESTAMP_AT = 26
-const PERSISTED_AT = 38
-const CENTS_AT = 50
-const TYPE_AT = 58
-const STORE_AT = 64
-const PRODUCT_AT = 70
-/** PostgreSQL counts microseconds from 2000. */
-const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
-
-/** Rows in `bytes[0, length)`, which is a whole number of rows. */
-export function parseRows(bytes: Buffer, length: number): StoredOrder[] {
-  const hex = bytes.toString('hex', 0, length)
-  const orders: StoredOrder[] = []
-  for (let at = 0; at < length; at += ROW_BYTES) {
-    const h = 2 * (at + ID_AT)
-    orders.push({
-      id: `${hex.slice(h, h + 8)}-${hex.slice(h + 8, h + 12)}-${hex.slice(h + 12, h + 16)}-${hex.slice(h + 16, h + 20)}-${hex.slice(h + 20, h + 32)}`,
-      type: ORDER_TYPES[bytes.readInt16BE(at + TYPE_AT)]!,
-      store: STORES[bytes.readInt16BE(at + STORE_AT)]!,
-      product: PRODUCTS[bytes.readInt16BE(at + PRODUCT_AT)]!,
-      amountCents: bytes.readInt32BE(at + CENTS_AT),
-      timestampMs: int64(bytes, at + TIMESTAMP_AT),
-      persistedAtMs: POSTGRES_EPOCH_MS + int64(bytes, at + PERSISTED_AT) / 1_000,
-    })
-  }
-  return orders
-}
-
-/** Exact up to 2^53. */
-function int64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
 }

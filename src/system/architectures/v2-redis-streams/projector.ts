@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import type { Context } from '../../context.ts'
-import { CHANGES, DASHBOARD, luaScript } from './redis.ts'
-import readTotals from './sql/read-totals.sql?raw'
-import { reasonOf } from './store.ts'
-import { dashboardFromTotals, type TotalsRow } from './totals.ts'
+import readTotals from '../../postgres/sql/read-totals.sql?raw'
+import { dashboardFromTotals, type TotalsRow } from '../../postgres/totals.ts'
+import { reasonOf } from '../../reason.ts'
+import { luaScript } from '../../redis.ts'
+import { CHANGES, DASHBOARD } from './names.ts'
 
 const INTERVAL_MS = 100
 /** Written again without a change of ours: Redis may have come back empty, another worker may have died before its turn. */

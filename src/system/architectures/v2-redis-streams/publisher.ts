@@ -2,8 +2,8 @@ import { Unavailable, Unknown } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
 import type { Order } from '../../event.ts'
 import { counter, gauge } from '../../metrics.ts'
+import { closeRedis, connectRedis, isReply, isUnsent } from '../../redis.ts'
 import { encodeOrder, RECORD_BYTES } from './codec.ts'
-import { closeRedis, connectRedis, isReply, isUnsent } from './redis.ts'
 import { createOrderStream } from './stream.ts'
 
 /** Events in flight or waiting, at most; beyond it orders are refused. */

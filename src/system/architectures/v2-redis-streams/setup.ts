@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Context } from '../../context.ts'
-import { ACCOUNT } from './postgres.ts'
+import { ACCOUNT } from '../../postgres/connect.ts'
 import createOrders from './sql/create-orders.sql?raw'
 import createTimestampIndex from './sql/create-timestamp-index.sql?raw'
 import createTotals from './sql/create-totals.sql?raw'

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Context } from '../../context.ts'
+import { reasonOf } from '../../reason.ts'
 import { checkEntries, recordAt, toBatch, type Batch, type Entry, type Place, type Poison } from './codec.ts'
 import storeBatch from './sql/store-batch.sql?raw'
 import storeNewBatch from './sql/store-new-batch.sql?raw'
@@ -83,10 +84,4 @@ export function createStore(pool: pg.Pool, context: Context<{ batch: number }>):
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : ''
-}
-
-/** Node's connection errors to several addresses have their reasons inside and no message of their own. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  return error instanceof Error ? error.message || error.name : String(error)
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import { luaScript } from '../../redis.ts'
 import { FIELD, MAX_ENTRY_RECORDS, RECORD_BYTES, recordsIn, type Entry, type Poison } from './codec.ts'
-import { DEAD_STREAM, EVENTS, GROUP, luaScript, STREAM } from './redis.ts'
+import { DEAD_STREAM, EVENTS, GROUP, STREAM } from './names.ts'
 
 const DEAD_KEPT = 100_000
 /** Lua's `unpack` has a limit of 8,000. */

@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { Unavailable } from '../../architecture.ts'
 import type { Dashboard } from '../../dashboard.ts'
-import { DASHBOARD } from './redis.ts'
-import readTotals from './sql/read-totals.sql?raw'
-import { reasonOf } from './store.ts'
-import { dashboardFromTotals, type TotalsRow } from './totals.ts'
+import readTotals from '../../postgres/sql/read-totals.sql?raw'
+import { dashboardFromTotals, type TotalsRow } from '../../postgres/totals.ts'
+import { reasonOf } from '../../reason.ts'
+import { DASHBOARD } from './names.ts'
 
 const REDIS_WITHIN_MS = 500
 

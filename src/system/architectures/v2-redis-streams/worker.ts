@@ -1,11 +1,13 @@
 import type { Context } from '../../context.ts'
 import { counter } from '../../metrics.ts'
+import { connectPostgres } from '../../postgres/connect.ts'
+import { reasonOf } from '../../reason.ts'
+import { closeRedis, connectRedis } from '../../redis.ts'
 import { recordsIn, type Entry } from './codec.ts'
 import { createInbox } from './inbox.ts'
-import { connectPostgres } from './postgres.ts'
+import { DEAD_STREAM } from './names.ts'
 import { startProjector } from './projector.ts'
-import { closeRedis, connectRedis, DEAD_STREAM } from './redis.ts'
-import { createStore, reasonOf } from './store.ts'
+import { createStore } from './store.ts'
 import { createOrderStream } from './stream.ts'
 
 /** Batches being stored at once, each on a connection of its own: while one commits, the other inserts. */

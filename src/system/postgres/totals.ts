@@ -1,5 +1,5 @@
-import { DIMENSIONS, emptyDashboard, hourKey, MAP_OF, topProducts, type Dashboard, type Dimension } from '../../dashboard.ts'
-import { ORDER_TYPES, PRODUCTS, STORES } from '../../event.ts'
+import { DIMENSIONS, emptyDashboard, hourKey, MAP_OF, topProducts, type Dashboard, type Dimension } from '../dashboard.ts'
+import { ORDER_TYPES, PRODUCTS, STORES } from '../event.ts'
 
 /** A row of `totals`. */
 export interface TotalsRow {

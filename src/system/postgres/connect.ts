@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { Context } from '../../context.ts'
+import type { Context } from '../context.ts'
 
 /** Of a database that holds nothing but what the lab sent, on loopback or a private network; the compose file says the same. */
 export const ACCOUNT = { user: 'lab', password: 'lab', database: 'lab' }

@@ -1,16 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
-import type { Context } from '../../context.ts'
-
-export const STREAM = 'orders'
-/** Counter: events in the stream, as an entry holds several. */
-export const EVENTS = 'orders:events'
-export const DEAD_STREAM = 'orders:dead'
-export const GROUP = 'workers'
-/** Hash { version, json }: the projection that the API shows. */
-export const DASHBOARD = 'dashboard'
-/** Channel on which the version of a new projection is told. */
-export const CHANGES = 'dashboard:changes'
+import type { Context } from './context.ts'
 
 /**
  * A connection that never hides an outage: nothing is queued while it is away, nothing is sent twice on reconnecting

@@ -1,0 +1,9 @@
+-- The dashboard as the aggregator last computed it: dimension 'all', 'type', 'store', 'product' or 'hour'; key is the position of the
+-- name in its vocabulary, for 'hour' the hours since the epoch, for 'all' 0.
+CREATE TABLE IF NOT EXISTS totals (
+  dimension     text    NOT NULL,
+  key           integer NOT NULL,
+  count         bigint  NOT NULL,
+  revenue_cents bigint  NOT NULL,
+  PRIMARY KEY (dimension, key)
+) WITH (fillfactor = 50)
