@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const entryPoints = {
   cli: 'src/cli/main.ts',
   service: 'src/system/service.ts',
+  'v0-thread': 'src/system/architectures/v0-redis-pubsub/thread.ts',
   injector: 'src/load/injector.ts',
   subscribers: 'src/load/subscribers.ts',
   watchdog: 'src/runtime/watchdog.ts',

@@ -6,6 +6,7 @@ const FORBIDDEN = {
   system: ['cli', 'experiment', 'run', 'reports', 'load', 'faults', 'measure', 'scenarios', 'runtime', 'selftest'],
   runtime: ['cli', 'experiment', 'reports', 'load', 'faults', 'scenarios', 'selftest'],
   load: ['cli', 'experiment', 'reports', 'faults', 'scenarios', 'runtime', 'selftest'],
+  faults: ['cli', 'experiment', 'run', 'reports', 'load', 'measure', 'selftest'],
   measure: ['cli', 'experiment', 'reports', 'faults', 'scenarios', 'runtime', 'selftest'],
   scenarios: ['cli', 'experiment', 'run', 'reports', 'faults', 'measure', 'runtime', 'selftest', 'system'],
   run: ['cli', 'experiment', 'selftest'],

@@ -4,11 +4,11 @@ import { defineConfig } from 'vitest/config'
 const PURE = [
   'src/system/{dashboard,diff,event,knobs,validation,suggest}.ts',
   'src/load/{pacer,order-id,customers,fifo,http-reply,reply-parser,requests,retries,tally}.ts',
-  'src/measure/{histogram,ledger,recorder}.ts',
+  'src/measure/{histogram,ledger,prometheus,recorder}.ts',
   'src/run/{state,series}.ts',
   'src/reports/*.ts',
   'src/runtime/{compose,compose-merge,compose-keys,interpolate}.ts',
-  'src/experiment/{alerts,channel,load,second}.ts',
+  'src/experiment/{alerts,autoscale,channel,load,second}.ts',
 ]
 
 export default defineConfig({

@@ -10,12 +10,12 @@ export interface Interruptions extends Disposable {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-export function onInterruption(say: (line: string) => void): Interruptions {
+export function onInterruption(say: (line: string) => void, words = 'the load ends, results are kept, everything is torn down'): Interruptions {
   const controller = new AbortController()
   const interrupt = (name: (typeof SIGNALS)[number] = 'SIGINT') => {
     const exitCode = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
     if (controller.signal.aborted) process.exit(exitCode)
-    say('stopping: the load ends, results are kept, everything is torn down; once more to force')
+    say(`stopping: ${words}; once more to force`)
     controller.abort({ exitCode } satisfies Interruption)
   }
   const handlers = SIGNALS.map((name) => ({ name, handler: () => interrupt(name) }))

@@ -13,6 +13,8 @@ export interface Kept {
   /** Addresses of everything in it, as the services see them. */
   env: Record<string, string>
   logDir: string
+  /** What it runs with. */
+  knobs: Record<string, string | number | boolean>
 }
 
 /** What the keeper tells `lab up` until the system stands. */

@@ -7,7 +7,7 @@ import { EXIT, LabError } from '../run/errors.ts'
  */
 const lab = new Command('lab')
   .description('Brings an event-ingest system up in every broker variant, drives load at it, and accounts for every event.')
-  .version(process.env.LAB_VERSION ?? '0.1.0')
+  .version(process.env.LAB_VERSION ?? '0.2.0')
   .showHelpAfterError('(lab --help shows what there is)')
   .showSuggestionAfterError()
   .configureOutput({ writeErr: (text) => process.stderr.write(text) })
@@ -38,6 +38,8 @@ picture(
     .option('--subscribers <n>', 'WebSocket subscribers of the dashboard')
     .option('--retries <n>', 'further attempts with the same id when an order is refused with 503 or its fate is unknown')
     .option('--seed <n>', 'seed of bodies and arrivals (default: random, in the report)')
+    .option('--history <orders>', 'orders of the last 30 days that are there before the load begins: 500000, 500k, 10M')
+    .addOption(new Option('--fault <fault:service@at+for>', 'break a service while the load goes on: kill:worker@20s, pause:redis@20s+10s; again for more').argParser(collect).default([], 'none'))
     .addOption(set())
     .addOption(runtime())
     .addOption(results())
@@ -64,6 +66,16 @@ lab
   .action(async (options) => (await import('./commands/down.ts')).downCommand(options))
 
 lab
+  .command('seed')
+  .description('fill what lab up keeps running with history; again for more')
+  .addOption(arch())
+  .option('-n, --orders <n>', 'how many: 500000, 500k, 10M', '1M')
+  .option('--days <n>', 'how far back they are spread', '30')
+  .option('--seed <n>', 'seed of their bodies (default: random)')
+  .option('--json', 'the result as JSON')
+  .action(async (options) => (await import('./commands/seed.ts')).seedCommand(options))
+
+lab
   .command('keep', { hidden: true })
   .requiredOption('-a, --arch <id>')
   .requiredOption('-p, --port <n>')
@@ -81,8 +93,8 @@ picture(
 
 lab
   .command('list')
-  .description('architectures, scenarios, knobs or past runs')
-  .argument('[what]', 'architectures | scenarios | knobs | runs', 'all')
+  .description('architectures, scenarios, faults, knobs or past runs')
+  .argument('[what]', 'architectures | scenarios | faults | knobs | runs', 'all')
   .option('-a, --arch <id>', 'knobs of this architecture only')
   .option('--json', 'as JSON')
   .addOption(results())

@@ -1,6 +1,8 @@
+import { howItDied, lastWords } from '../reports/deaths.ts'
+import { HISTORY_WRONGS } from '../reports/history.ts'
 import { WRONGS } from '../reports/reconcile.ts'
 import type { RunEvent } from '../run/events.ts'
-import { initialState, reduce, type RunState } from '../run/state.ts'
+import { faultLabel, initialState, reduce, type RunState } from '../run/state.ts'
 import { clean } from './ui/cells.ts'
 import { errorRates, progress } from './ui/facts.ts'
 import { bytes, clock, count, ms, percent } from './ui/format.ts'
@@ -40,7 +42,7 @@ export function regularLine(state: RunState): string {
   const { says, share } = progress(state)
   const where = `${state.stage}: ${says}${share === undefined ? '' : ` (${Math.round(share * 100)} %)`}`
   const { last } = state
-  if (!last || state.stage === 'up' || state.stage === 'waiting' || state.stage === 'reconcile') return where
+  if (!last || state.stage === 'up' || state.stage === 'seed' || state.stage === 'waiting' || state.stage === 'reconcile') return where
   const { rates, latency } = last
   const busiest = Object.entries(last.services).sort((a, b) => b[1].cpu - a[1].cpu)[0]
   return [
@@ -77,20 +79,25 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       return event.expected
         ? []
         : [
-            `${nameOf(event)} died: ${event.signal ?? `exit code ${event.code}`}${event.willRestart ? ', restarts by its policy' : ''}; its last lines:`,
-            ...event.lastLines.slice(-5).map((line) => `    ${clean(line)}`),
+            `${nameOf(event)} died: ${howItDied(event)}${event.willRestart ? ', restarts by its policy' : ''}; its last lines:`,
+            ...lastWords(event.lastLines).slice(-5).map((line) => `    ${clean(line)}`),
           ]
     case 'service-restarted':
       return [`${nameOf(event)} restarts, attempt ${event.attempt}`]
     case 'phase-began':
       return [`phase ${event.phase} began, ${phaseSeconds(state, event.index)} s`]
+    case 'scaled':
+      return [`${clean(event.service)} scaled from ${event.from} to ${event.to}: ${clean(event.says)}`]
     case 'alert':
       return [`${event.on ? 'ALERT' : 'alert over:'} ${clean(event.says)}`]
     case 'fault-injected':
+      return [`FAULT ${clean(faultLabel(event))} injected${event.forMs === undefined ? '' : `, for ${event.forMs / 1_000} s`}`]
     case 'fault-healed':
-      return [`fault ${clean(event.fault)} ${clean(event.service)} ${event.type === 'fault-injected' ? 'injected' : 'healed'}`]
+      return [`fault ${clean(faultLabel(event))} healed, ready again after ${(event.tookMs / 1_000).toFixed(1)} s`]
     case 'note':
       return [`${event.level === 'warning' ? 'WARNING' : 'note:'} ${clean(event.says)}`]
+    case 'seeded':
+      return [`history: ${count(event.orders)} orders over ${event.days} days written in ${event.seconds.toFixed(1)} s (${count(event.perSecond)}/s)`]
     case 'settled':
       return [
         event.drained
@@ -102,11 +109,13 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       const wrongs = WRONGS.map((wrong) => `${wrong} ${count(accounting[wrong])}`)
       return [
         `accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`].join(', ')}`,
+        ...(accounting.history ? [`history: ${count(accounting.history.stored)} of ${count(accounting.history.orders)} stored, ${HISTORY_WRONGS.map((wrong) => `${wrong} ${count(accounting.history![wrong])}`).join(', ')}`] : []),
       ]
     }
     case 'judged':
       return [
         `verdict: ${event.verdict.outcome.toUpperCase()}${event.verdict.reasons.length > 0 ? `: ${event.verdict.reasons.map(clean).join('; ')}` : ''}`,
+        ...(event.verdict.remarks ?? []).map((remark) => `note: ${clean(remark)}`),
       ]
     case 'run-ended':
       return [`run ${event.status}, exit code ${event.exitCode}${event.why === undefined ? '' : `: ${clean(event.why)}`}`]

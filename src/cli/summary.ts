@@ -1,7 +1,7 @@
 import type { Glyphs } from '../reports/chart.ts'
-import type { RunState } from '../run/state.ts'
+import { faultLabel, type RunState } from '../run/state.ts'
 import { clean, lineCells, paintLine, wrapWords, type Line, type Span } from './ui/cells.ts'
-import { failures } from './ui/facts.ts'
+import { failures, stamp } from './ui/facts.ts'
 import { count, ms, percent } from './ui/format.ts'
 import { accountingLines, OUTCOMES } from './ui/outcome.ts'
 import { createTheme, SYMBOLS, terminalGlyphs, type Style } from './ui/theme.ts'
@@ -38,6 +38,7 @@ export function summaryText(state: RunState, { color, width, reportPath, glyphs 
     ...rows('latency', latencies(state), cells),
     ...rows('backlog', backlog(state), cells),
     ...rows('lag', lags(state), cells),
+    ...rows('faults', faults(state), cells),
     ...accounting(state, cells),
     ...checks(state, cells),
     ...(reportPath === undefined ? [] : rows('report', [clean(reportPath)], cells)),
@@ -82,7 +83,7 @@ function headline({ run, verdict, ended }: RunState, width: number): Line[] {
 }
 
 function reasons({ verdict, ended }: RunState, width: number): Line[] {
-  const all = [...(verdict?.reasons ?? []), ...(ended?.why === undefined || verdict?.reasons.includes(ended.why) ? [] : [ended.why])]
+  const all = [...(verdict?.reasons ?? []), ...(verdict?.remarks ?? []), ...(ended?.why === undefined || verdict?.reasons.includes(ended.why) ? [] : [ended.why])]
   return all.flatMap((reason) => wrapWords(clean(reason), width - 4).map((line, index): Line => [index === 0 ? '  - ' : '    ', line]))
 }
 
@@ -132,6 +133,14 @@ function lags({ accounting: found }: RunState): string[] {
     ...(found?.persistedLagMs ? [`persisted p50 ${ms(found.persistedLagMs.p50)}, p99 ${ms(found.persistedLagMs.p99)} ms`] : []),
     ...(found?.freshnessMs ? [`visible p50 ${ms(found.freshnessMs.p50)}, p99 ${ms(found.freshnessMs.p99)} ms`] : []),
   ]
+}
+
+/** `kill worker at 0:20, ready again after 3.7 s` */
+function faults(state: RunState): string[] {
+  return state.faults.map((fault) => {
+    const lasted = fault.healedAtMs === undefined ? 'not healed' : `ready again after ${((fault.healedAtMs - fault.injectedAtMs) / 1_000).toFixed(1)} s`
+    return `${clean(faultLabel(fault))} at ${stamp(state, fault.injectedAtMs)}, ${lasted}`
+  })
 }
 
 function accounting(state: RunState, width: number): Line[] {

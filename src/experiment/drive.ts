@@ -1,16 +1,19 @@
 import { finished } from 'node:stream/promises'
+import { playFaults } from '../faults/timeline.ts'
 import { hlogWriter } from '../measure/histogram.ts'
 import { machineMeter } from '../measure/machine.ts'
 import type { RunEvent } from '../run/events.ts'
 import type { RunFolder } from '../run/folder.ts'
 import type { System } from '../runtime/runtime.ts'
-import type { Judge } from '../system/architecture.ts'
+import type { Caller, Judge } from '../system/architecture.ts'
 import { alerting } from './alerts.ts'
+import { autoscaleRules } from './autoscale.ts'
 import type { Injector, Subscribers } from './crew.ts'
 import type { Emit } from './emit.ts'
 import { announcePhases, loadPlan, phaseClock, sentCurve } from './load.ts'
 import type { RunPlan } from './plan.ts'
 import { sampleEverySecond } from './sampling.ts'
+import { scaler } from './scaler.ts'
 import { gathering, type Gathering } from './second.ts'
 
 export interface Driving {
@@ -20,6 +23,7 @@ export interface Driving {
   signal: AbortSignal
   system: System
   judge: Judge
+  callers: Caller[]
   injector: Injector
   subscribers: Subscribers
 }
@@ -48,12 +52,13 @@ export async function drive(driving: Driving): Promise<Driven> {
   })
   await subscribers.watch({ url: `${system.apiUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: {}, count: plan.scenario.subscribers, connectRate: 500 }, signal)
 
-  const load = loadPlan(plan, system.apiUrl, 0)
+  const load = loadPlan(plan, system.apiUrl, 0, driving.callers)
   emit({ type: 'load-planned', startAtMs: load.startAtMs })
   const log = folder.stream('latency.hlog')
   const sampling = new AbortController()
   const meter = machineMeter()
   const alerts = alerting(meter.cores)
+  const scaling = scaler(autoscaleRules(plan.knobs, system.services.map(({ service }) => service)), system, emit)
   let last: Extract<RunEvent, { type: 'sample' }> | undefined
   const sampled = sampleEverySecond(
     {
@@ -65,18 +70,21 @@ export async function drive(driving: Driving): Promise<Driven> {
       phaseNames: load.phases.map((phase) => phase.name),
       loadStartAtMs: load.startAtMs,
       logInterval: hlogWriter((text) => log.write(text), load.startAtMs),
-      sentAtMs: (count) => curve.atMs(count),
+      // The dashboard's counts begin with the history.
+      sentAtMs: (count) => curve.atMs(count - plan.history),
     },
     sampling.signal,
     (sample) => {
       emit(sample)
       for (const alert of alerts(sample, last)) emit({ type: 'alert', ...alert })
+      scaling.look(sample)
       last = { atMs: Date.now(), ...sample }
     },
   )
   const finish = async (invalid: string[]) => {
     if (sampling.signal.aborted) return
     sampling.abort()
+    scaling.stop()
     await sampled
     log.end()
     await finished(log).catch(() => undefined)
@@ -84,7 +92,7 @@ export async function drive(driving: Driving): Promise<Driven> {
   }
   const announcing = announcePhases(load, emit, signal).catch(() => undefined)
   try {
-    const { invalid } = await injector.play(load, signal)
+    const { invalid } = await underFaults(driving, load.startAtMs, (either) => injector.play(load, either))
     await announcing
     const end = () => finish(invalid)
     return { seen, loadFromMs: load.startAtMs, loadToMs: Date.now(), finish: end, [Symbol.asyncDispose]: end }
@@ -92,6 +100,18 @@ export async function drive(driving: Driving): Promise<Driven> {
     await finish(['the load was cut short'])
     throw error
   }
+}
+
+/** Plays the scenario's faults beside the load. What is broken is healed before this ends, however it ends; a fault that fails stops the load. */
+async function underFaults<T>({ plan, system, emit, signal }: Driving, startAtMs: number, play: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const broken = new AbortController()
+  const either = AbortSignal.any([signal, broken.signal])
+  const played = await (async () => {
+    await using _timeline = playFaults({ planned: plan.scenario.faults, services: () => system.services, startAtMs, signal, emit, fail: (error) => broken.abort(error) })
+    return await play(either)
+  })()
+  broken.signal.throwIfAborted()
+  return played
 }
 
 function emitMeasured({ emit, plan, injector, subscribers }: Driving, gathered: Gathering, invalid: string[]): void {

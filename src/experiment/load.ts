@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadPhase, LoadPlan } from '../load/control.ts'
 import type { RunEvent } from '../run/events.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
+import type { Caller } from '../system/architecture.ts'
 import type { RunPlan } from './plan.ts'
 
 /** Time for the injector to receive its plan and be ready before the first arrival is due. */
@@ -9,8 +10,9 @@ const HEAD_START_MS = 500
 
 /** The scenario's phases at the run's base rate. */
 export function loadPhases(scenario: Scenario, baseRate: number): LoadPhase[] {
-  return scenario.phases.map(({ name, seconds, shape }) => ({
+  return scenario.phases.map(({ name, seconds, shape, customers }) => ({
     name,
+    ...(customers && { customers }),
     durationMs: Math.round(seconds * 1_000),
     shape:
       shape.kind === 'saturation'
@@ -22,12 +24,13 @@ export function loadPhases(scenario: Scenario, baseRate: number): LoadPhase[] {
 }
 
 /** What one injector is told; `startAtMs` lies a little ahead. */
-export function loadPlan(plan: RunPlan, apiUrl: string, injector: number): LoadPlan {
+export function loadPlan(plan: RunPlan, apiUrl: string, injector: number, callers: Caller[]): LoadPlan {
   const { scenario } = plan
   return {
     baseUrl: apiUrl,
     path: `/api/${plan.architecture.id}`,
     headers: {},
+    callers,
     seed: plan.seed,
     runTag: plan.runTag,
     injector,

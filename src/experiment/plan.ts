@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { MAX_HISTORY } from '../load/history.ts'
 import { MAX_RUN_TAG } from '../load/order-id.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { packageRoot } from '../runtime/entry.ts'
@@ -10,6 +11,9 @@ import type { Architecture } from '../system/architecture.ts'
 import { architectures, type ArchitectureId } from '../system/architectures/index.ts'
 import { defaultKnobs, knobProblemLine, parseKnobs } from '../system/knobs.ts'
 import { LabError, EXIT } from '../run/errors.ts'
+import { withAutoscale } from './autoscale.ts'
+import { cannotBeFilled } from './history.ts'
+import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
 import { suggest } from '../system/suggest.ts'
 
 /** Everything a run needs to know, checked. */
@@ -24,6 +28,8 @@ export interface RunPlan {
   resultsDir: string
   seed: number
   runTag: number
+  /** Orders of the last 30 days that are there before the load begins. */
+  history: number
   commandLine: string
 }
 
@@ -38,6 +44,10 @@ export interface RunOptions {
   subscribers?: string
   retries?: string
   seed?: string
+  /** Orders of history: a number, or such as `500k`, `10M`. */
+  history?: string
+  /** `kill:worker@20s`; beside the scenario's own. */
+  fault?: readonly string[]
   results: string
   /** Further compose files, merged last. */
   compose: string[]
@@ -61,24 +71,36 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   const subscribers = number('subscribers', options.subscribers, 0, 20_000, true)
   const retries = number('retries', options.retries, 0, 10, true)
   const seed = number('seed', options.seed, 0, 2 ** 31 - 1, true)
+  const history = number('history', asCount(options.history), 1, MAX_HISTORY, true)
   const architecture = load === undefined ? undefined : (await load()).architecture
   const knobs = architecture === undefined ? {} : knobsOf(architecture, options.set, problems)
+  if (history !== undefined && architecture !== undefined) {
+    const why = await cannotBeFilled(architecture)
+    if (why !== undefined) problems.push(`--history ${options.history}: ${why}`)
+  }
   for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
-  if (problems.length > 0 || scenario === undefined || architecture === undefined) {
+  const faults = parseFaults(options.fault ?? [], problems)
+  const files = architecture === undefined ? [] : [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+  const played =
+    scenario && architecture && options.compose.every((file) => existsSync(file))
+      ? withFaults(adjusted(scenario, { duration, connections, subscribers, retries }), faults, () => targetsIn(files, knobs), problems)
+      : undefined
+  if (problems.length > 0 || played === undefined || scenario === undefined || architecture === undefined) {
     throw new LabError(EXIT.usage, problems.join('\n'), 'lab list shows architectures, scenarios and knobs')
   }
   const runId = newRunId(scenario.id, architecture.id)
   return {
     runId,
     architecture,
-    scenario: adjusted(scenario, { duration, connections, subscribers, retries }),
+    scenario: played,
     knobs,
     baseRate: rate ?? scenario.baseRate,
     runtime,
-    composeFiles: [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))],
+    composeFiles: files,
     resultsDir: resolve(options.results),
     seed: seed ?? randomInt(2 ** 31),
     runTag: randomInt(1, MAX_RUN_TAG + 1),
+    history: history ?? 0,
     commandLine,
   }
 }
@@ -105,7 +127,7 @@ export function knobsOf(architecture: Architecture, pairs: readonly string[], pr
     else given[pair.slice(0, at)] = pair.slice(at + 1)
   }
   const parsed = parseKnobs(architecture, given)
-  if (parsed.ok) return parsed.knobs
+  if (parsed.ok) return withAutoscale(parsed.knobs)
   problems.push(...parsed.problems.map(knobProblemLine))
   return {}
 }
@@ -116,13 +138,19 @@ function chosen<T extends Record<string, unknown>>(what: string, name: string, a
   return undefined
 }
 
+/** `500k`, `10M` and plain numbers, with or without `,` or `_` between the thousands. */
+export function asCount(text: string | undefined): string | undefined {
+  const match = text === undefined ? null : /^(\d[\d_,]*(?:\.\d+)?)(k|M)?$/.exec(text)
+  return match === null ? text : String(Number(match[1]!.replace(/[_,]/g, '')) * { '': 1, k: 1_000, M: 1_000_000 }[(match[2] ?? '') as '' | 'k' | 'M'])
+}
+
 /** `60s`, `2m` and plain seconds. */
 function withoutUnit(duration: string | undefined): string | undefined {
   const match = duration === undefined ? null : /^([\d.]+)(s|m|h)?$/.exec(duration)
   return match === null ? duration : String(Number(match[1]) * { s: 1, m: 60, h: 3_600 }[(match[2] ?? 's') as 's' | 'm' | 'h'])
 }
 
-/** A shorter or longer scenario keeps its form: every phase is stretched alike. */
+/** A shorter or longer scenario keeps its form: every phase is stretched alike, and with them when faults begin, not how long they last. */
 function adjusted(scenario: Scenario, to: { duration?: number; connections?: number; subscribers?: number; retries?: number }): Scenario {
   const total = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)
   const stretch = to.duration === undefined ? 1 : to.duration / total
@@ -132,6 +160,7 @@ function adjusted(scenario: Scenario, to: { duration?: number; connections?: num
     subscribers: to.subscribers ?? scenario.subscribers,
     retries: to.retries ?? scenario.retries,
     phases: scenario.phases.map((phase) => ({ ...phase, seconds: phase.seconds * stretch })),
+    faults: scenario.faults.map((fault) => ({ ...fault, atSeconds: fault.atSeconds * stretch })),
   }
 }
 

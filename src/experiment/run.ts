@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLedgerFile, readLedger, timesOf } from '../measure/ledger-file.ts'
+import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../measure/ledger-file.ts'
+import { allowedLoss } from '../reports/allowed-loss.ts'
+import { howItDied, lastWords } from '../reports/deaths.ts'
 import { reconcile } from '../reports/reconcile.ts'
 import { judge as judgeRun } from '../reports/verdict.ts'
 import { EXIT, LabError } from '../run/errors.ts'
 import type { RunEvent, Stage } from '../run/events.ts'
 import { createRunFolder, type RunFolder } from '../run/folder.ts'
-import { readRecord } from '../run/record.ts'
+import { readRecord, slowestMs } from '../run/record.ts'
 import { self } from '../runtime/run-mark.ts'
 import type { System } from '../runtime/runtime.ts'
 import { createContext } from '../system/context.ts'
@@ -17,6 +19,7 @@ import { describeRun } from './describe.ts'
 import { drive } from './drive.ts'
 import type { Emit } from './emit.ts'
 import { outcomeOf, writtenUp } from './ending.ts'
+import { writeHistory } from './history.ts'
 import type { RunPlan } from './plan.ts'
 import { settle } from './settle.ts'
 
@@ -56,14 +59,19 @@ async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrup
 
   stage('up')
   await using system = await bringUp(plan, folder, emit, broken, signal)
-  await using judge = await plan.architecture.judge(createContext({ env: system.env, knobs: plan.knobs, signal }))
+  const context = createContext({ env: system.env, knobs: plan.knobs, signal })
+  await using judge = await plan.architecture.judge(context)
+  if (plan.history > 0) stage('seed')
+  // Before injector and subscribers, which take a lab that is busy generating for one that is dead.
+  const history = await writeHistory(plan, context, judge, emit)
+  const callers = (await plan.architecture.callers?.(context)) ?? []
   await using subscribers = await startSubscribers(system)
   await using injector = await startInjector(system)
   using ledger = createLedgerFile(join(folder.path, 'ledger.bin'))
   injector.client.onLedger((patch) => folder.guard(() => ledger.append(patch)))
 
   stage('load')
-  await using driven = await drive({ plan, folder, emit, signal, system, judge, injector, subscribers })
+  await using driven = await drive({ plan, folder, emit, signal, system, judge, callers, injector, subscribers })
   folder.guard(() => ledger.sync())
 
   stage('settle')
@@ -74,11 +82,16 @@ async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrup
   emit({ type: 'data-measured', bytes: await system.dataBytes() })
 
   stage('reconcile')
+  await folder.flush()
+  const soFar = await readRecord(folder.path)
   const accounting = await reconcile({
     seed: plan.seed,
     runTag: plan.runTag,
+    history,
     ledger: await readLedger(join(folder.path, 'ledger.bin')),
     timesOf: (wanted) => timesOf(join(folder.path, 'ledger.bin'), wanted),
+    allowed: allowedLoss(soFar.run.guarantee.mayLose, soFar.state.outages, (fromMs, toMs) => slowestMs(soFar.samples, fromMs, toMs)),
+    sequencesIn: (windows) => sequencesIn(join(folder.path, 'ledger.bin'), windows),
     persisted: judge.persisted(),
     dashboard: await judge.dashboard(),
     seen: driven.seen,
@@ -100,6 +113,7 @@ async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrup
 
 /** Starts the stack; a service that dies by itself and stays dead ends the run, with its last words. */
 async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: AbortController, signal: AbortSignal): Promise<System> {
+  const restarts = new Map<string, number>()
   return plan.runtime.up({
     runId: plan.runId,
     files: plan.composeFiles,
@@ -108,10 +122,12 @@ async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: Abo
     signal,
     on(event) {
       emit(event)
+      if (event.type === 'service-restarted') restarts.set(event.service, event.attempt)
       if (event.type !== 'service-exited' || event.expected || event.willRestart) return
-      const how = event.signal ?? `exit code ${event.code}`
-      const words = event.lastLines.map((line) => `  ${line}`).join('\n')
-      broken.abort(new LabError(EXIT.expectation, `${event.service} died by itself (${how})${words === '' ? '' : `; the end of its log:\n${words}`}`, `its whole log: logs/${event.service}.log in the run's folder`))
+      const inARow = restarts.get(event.service) ?? 0
+      const again = inARow === 0 ? '' : `, and again after each of ${inARow} restarts in a row`
+      const words = lastWords(event.lastLines).map((line) => `  ${line}`).join('\n')
+      broken.abort(new LabError(EXIT.expectation, `${event.service} died by itself (${howItDied(event)})${again}${words === '' ? '' : `; the end of its log:\n${words}`}`, `its whole log: logs/${event.service}.log in the run's folder`))
     },
   })
 }

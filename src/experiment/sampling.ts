@@ -5,6 +5,7 @@ import type { System, Usage } from '../runtime/runtime.ts'
 import type { Judge } from '../system/architecture.ts'
 import type { Percentiles, Sample } from '../run/events.ts'
 import { SERIES, seriesTag } from '../run/series.ts'
+import { scraping } from './scraping.ts'
 import { type Gathering, type Second } from './second.ts'
 
 /** What a sample is made of, beside the gathering. */
@@ -43,9 +44,11 @@ function sampler(sources: SamplingSources): () => Promise<Sample> {
     labCpu: process.cpuUsage().user + process.cpuUsage().system,
     messages: 0,
   }
+  const scrape = scraping(sources.system)
   return async () => {
-    const [usage, backlog, stored] = await Promise.all([
+    const [usage, metrics, backlog, stored] = await Promise.all([
       sources.system.usage().catch(() => []),
+      scrape(),
       answerInTime(sources.judge.backlog()),
       answerInTime(sources.judge.stored()),
     ])
@@ -57,6 +60,7 @@ function sampler(sources: SamplingSources): () => Promise<Sample> {
     const labCpu = process.cpuUsage().user + process.cpuUsage().system
     const sample = compose(second, { atMs, seconds, phase, backlog, stored, sources, previous: previous.sample, previousMessages: previous.messages })
     sample.services = services(usage, previous.usage, seconds)
+    if (Object.keys(metrics).length > 0) sample.metrics = metrics
     sample.lab = { cpu: (labCpu - previous.labCpu) / 1e6 / seconds, rssBytes: process.memoryUsage.rss() }
     sample.machine = sources.meter.read()
     previous = { atMs, sample, usage: cpuByReplica(usage), labCpu, messages: second.subscribers?.messages ?? previous.messages }

@@ -10,8 +10,12 @@ import { OK, REJECTED, sourceLedger, UNKNOWN, type Fate, type SourceLedger } fro
 interface CannonClient {
   on(event: 'request' | 'done' | 'connError', listener: () => void): void
   on(event: 'response', listener: (status: number) => void): void
+  on(event: 'headers', listener: (head: { statusCode: number; shouldKeepAlive: boolean }) => void): void
   setBody(body: string): void
+  setHeadersAndBody(headers: Record<string, string>, body: string): void
   responseMax: number | undefined
+  /** 1: it opens another connection after the answer that is coming in, which then comes as no `response`. */
+  reconnectRate: number | undefined
 }
 
 export interface ClosedLoop {
@@ -104,6 +108,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
     connections.open++
     connections.opened++
     client.on('request', () => {
+      client.reconnectRate = undefined
       if (sequence >= 0) dropped()
       const nowUs = clockUs()
       tally.look(nowUs)
@@ -114,21 +119,31 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       tally.sent(tally.events, 1)
       at.sends++
       busy(1)
-      client.setBody(write.saturationBody(sequence, timeMs))
+      const body = write.saturationBody(sequence, timeMs)
+      if (write.saturationHeaders) client.setHeadersAndBody(write.saturationHeaders(sequence), body)
+      else client.setBody(body)
       sentUs = clockUs()
     })
-    client.on('response', (status) => {
-      if (sequence < 0 || retired) return
-      const nowUs = clockUs()
-      at.service.record(nowUs - sentUs)
-      if (status < 200 || status > 299) tally.failed(String(status))
-      end(outcomeOf(status), nowUs - sentUs, nowUs)
+    client.on('response', answered)
+    // By itself it would send its next request on the connection that the server has just said it closes.
+    client.on('headers', ({ statusCode, shouldKeepAlive }) => {
+      if (shouldKeepAlive || statusCode < 200) return
+      answered(statusCode)
+      client.reconnectRate = 1
     })
     client.on('connError', () => retire())
     client.on('done', () => {
       if (sequence >= 0) dropped()
       connections.open--
     })
+
+    function answered(status: number): void {
+      if (sequence < 0 || retired) return
+      const nowUs = clockUs()
+      at.service.record(nowUs - sentUs)
+      if (status < 200 || status > 299) tally.failed(String(status))
+      end(outcomeOf(status), nowUs - sentUs, nowUs)
+    }
 
     function dropped(): void {
       const nowUs = clockUs()

@@ -6,6 +6,7 @@
  * The process listens on `LAB_CONTROL_PORT` (0 = any) at `LAB_CONTROL_HOST` (127.0.0.1 by default), accepts only
  * `?token=<LAB_CONTROL_TOKEN>`, and prints `{"control":<port>}` as its first line on stdout.
  */
+import type { Caller } from '../system/architecture.ts'
 import type { Customer } from './customers.ts'
 
 /** How arrivals are spread over a phase. Rates in arrivals (customers) per second. */
@@ -20,6 +21,8 @@ export interface LoadPhase {
   name: string
   durationMs: number
   shape: Shape
+  /** Instead of the plan's, while this phase is on. */
+  customers?: Partial<Record<Customer, number>>
 }
 
 export interface LoadPlan {
@@ -28,6 +31,8 @@ export interface LoadPlan {
   /** `/api/v2`: orders go to `<path>/order` and `<path>/orders`. */
   path: string
   headers: Record<string, string>
+  /** Who sends, each with headers of its own beside the plan's; absent or empty: nobody in particular. See callers.ts. */
+  callers?: Caller[]
   seed: number
   runTag: number
   /** 0…127, unique among the injectors of a run. */

@@ -66,7 +66,7 @@ export function orderBody(seed: number, id: string, parts: OrderId): Order {
   }
 }
 
-/** How many orders the n-th office customer brings: 5 to 20. */
-export function officeOrders(seed: number, visit: number): number {
-  return 5 + (hash32(seed ^ 0x0ff1ce, visit) % 16)
+/** How many orders the office customer brings whose first has this sequence, 5 to 20: so where each visit begins follows from the seed. */
+export function officeOrders(seed: number, firstSequence: number): number {
+  return 5 + (hash32(seed ^ 0x0ff1ce, firstSequence) % 16)
 }

@@ -53,7 +53,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   const schedule = options.schedule ?? scheduleOf(plan.phases, plan.seed)
   const counted = options.tally ?? tally(plan.phases)
   const fromSend = options.latencyFrom === 'sent'
-  const pick = customerPicker(plan.customers, plan.seed)
+  const picks = plan.phases.map(({ customers }) => customerPicker(customers ?? plan.customers, plan.seed))
   const write = requestWriter(plan)
   const ledgerOf = (customer: Customer) => sourceLedger(sourceOf(plan.injector, CUSTOMERS.indexOf(customer)))
   const ledgers = [ledgerOf('commuter'), ledgerOf('office')]
@@ -94,18 +94,19 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
 
   function arrive(intendedUs: number, phase: number, nowUs: number): void {
     const number = arrivals++
-    const profile = pick(number)
-    const events = profile === COMMUTER ? 1 : profile === OFFICE ? officeOrders(plan.seed, number) : 0
+    const profile = picks[phase]!(number)
     const visit: Visit = {
-      profile, phase, intendedUs, sentUs: 0, sequence: number, events, attempts: 0, unsure: false, done: false,
+      profile, phase, intendedUs, sentUs: 0, sequence: number, events: 0, attempts: 0, unsure: false, done: false,
       connection: undefined, before: undefined, after: undefined,
     }
-    if (events > 0) {
+    const ledger = ledgers[profile]
+    if (ledger) {
       const timeMs = idTimeMs(visit)
-      visit.sequence = ledgers[profile]!.append(timeMs)
-      for (let i = 1; i < events; i++) ledgers[profile]!.append(timeMs)
+      visit.sequence = ledger.append(timeMs)
+      visit.events = profile === OFFICE ? officeOrders(plan.seed, visit.sequence) : 1
+      for (let i = 1; i < visit.events; i++) ledger.append(timeMs)
     }
-    counted.scheduled(countsOf(visit), events || 1, phase)
+    counted.scheduled(countsOf(visit), visit.events || 1, phase)
     counted.phase(phase).sendLag.record(nowUs - intendedUs)
     open.add(visit)
     if (open.length > plan.maxOpen) {
@@ -147,7 +148,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   function textOf(visit: Visit): string {
     if (visit.profile === COMMUTER) return write.commuter(visit.sequence, idTimeMs(visit))
     if (visit.profile === OFFICE) return write.office(visit.sequence, visit.events, idTimeMs(visit))
-    return visit.profile === BROWSER ? write.browser() : write.analyst(visit.sequence)
+    return visit.profile === BROWSER ? write.browser(visit.sequence) : write.analyst(visit.sequence)
   }
 
   function onReply(visit: Visit, reply: Reply): void {

@@ -4,6 +4,7 @@
  */
 import type { Order } from '../system/event.ts'
 import { MAX_AMOUNT_CENTS } from '../system/event.ts'
+import { callerPicker } from './callers.ts'
 import type { LoadPlan } from './control.ts'
 import { hash32, orderBody, profileNumber, type Profile } from './customers.ts'
 import { orderIdWriter, sourceOf } from './order-id.ts'
@@ -13,23 +14,29 @@ export interface RequestWriter {
   commuter(sequence: number, timeMs: number): string
   /** `POST <path>/orders` for `events` events from `sequence` on. */
   office(sequence: number, events: number, timeMs: number): string
-  browser(): string
-  /** `n` chooses the question. */
+  /** `n` chooses who looks. */
+  browser(n: number): string
+  /** `n` chooses the question, and who asks. */
   analyst(n: number): string
   /** The closed loop's body, without head. */
   saturationBody(sequence: number, timeMs: number): string
+  /** Headers of the closed loop's order, `undefined` where all are the plan's. */
+  saturationHeaders: ((sequence: number) => Record<string, string>) | undefined
 }
 
 const QUESTIONS = ['product', 'store', 'type', 'hour']
 
-export function requestWriter(plan: Pick<LoadPlan, 'baseUrl' | 'path' | 'headers' | 'seed' | 'runTag' | 'injector'>): RequestWriter {
-  const common = [`Host: ${new URL(plan.baseUrl).host}`, ...Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}`)]
-  const head = (line: string, ...more: string[]) => [`${line} HTTP/1.1`, ...common, ...more].join('\r\n')
-  const post = (path: string) => `${head(`POST ${path}`, 'Content-Type: application/json', 'Content-Length: ')}`
-  const order = post(`${plan.path}/order`)
-  const orders = post(`${plan.path}/orders`)
-  const dashboard = `${head('GET /api/dashboard')}\r\n\r\n`
-  const analytics = QUESTIONS.map((by) => `${head(`GET /api/analytics?by=${by}`)}\r\n\r\n`)
+type WriterPlan = Pick<LoadPlan, 'baseUrl' | 'path' | 'headers' | 'callers' | 'seed' | 'runTag' | 'injector'>
+
+export function requestWriter(plan: WriterPlan): RequestWriter {
+  const host = `Host: ${new URL(plan.baseUrl).host}`
+  const linesOf = (headers: Record<string, string>) => Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  const head = (line: string, headers: Record<string, string>, ...more: string[]) => [`${line} HTTP/1.1`, host, ...linesOf(headers), ...more].join('\r\n')
+  const post = (path: string) => forCallers(plan, (headers) => head(`POST ${path}`, headers, 'Content-Type: application/json', 'Content-Length: '))
+  const order = post(`${plan.path}/order`)('commuter')
+  const orders = post(`${plan.path}/orders`)('office')
+  const dashboard = forCallers(plan, (headers) => `${head('GET /api/dashboard', headers)}\r\n\r\n`)('browser')
+  const analytics = forCallers(plan, (headers) => QUESTIONS.map((by) => `${head(`GET /api/analytics?by=${by}`, headers)}\r\n\r\n`))('analyst')
   const commuter = bodyWriter(plan, 'commuter')
   const office = bodyWriter(plan, 'office')
   const saturation = bodyWriter(plan, 'saturation')
@@ -37,16 +44,35 @@ export function requestWriter(plan: Pick<LoadPlan, 'baseUrl' | 'path' | 'headers
   return {
     commuter(sequence, timeMs) {
       const body = commuter(sequence, timeMs)
-      return `${order}${body.length}\r\n\r\n${body}`
+      return `${order(sequence)}${body.length}\r\n\r\n${body}`
     },
     office(sequence, events, timeMs) {
       let body = '['
       for (let i = 0; i < events; i++) body += (i === 0 ? '' : ',') + office(sequence + i, timeMs)
-      return `${orders}${body.length + 1}\r\n\r\n${body}]`
+      return `${orders(sequence)}${body.length + 1}\r\n\r\n${body}]`
     },
-    browser: () => dashboard,
-    analyst: (n) => analytics[hash32(plan.seed, n) % QUESTIONS.length]!,
+    browser: (n) => dashboard(n),
+    analyst: (n) => analytics(n)[hash32(plan.seed, n) % QUESTIONS.length]!,
     saturationBody: saturation,
+    saturationHeaders: plan.callers?.length ? forCallers(plan, (headers) => ({ ...headers, 'Content-Type': 'application/json' }))('saturation') : undefined,
+  }
+}
+
+/**
+ * What is rendered ahead for every caller, and picked by the sequence of a profile's visit. Without callers there is one, and nothing to pick:
+ * the way of a request is then as long as it would be if there were no such thing.
+ */
+function forCallers<T>(plan: WriterPlan, render: (headers: Record<string, string>) => T): (profile: Profile) => (sequence: number) => T {
+  const { callers = [] } = plan
+  if (callers.length === 0) {
+    const only = render(plan.headers)
+    return () => () => only
+  }
+  const rendered = callers.map(({ headers }) => render({ ...plan.headers, ...headers }))
+  const pick = callerPicker(callers, plan.seed)
+  return (profile) => {
+    const source = sourceOf(plan.injector, profileNumber(profile))
+    return (sequence) => rendered[pick(source, sequence)]!
   }
 }
 

@@ -185,3 +185,31 @@ export async function timesOf(path: string, wanted: Iterable<{ source: number; s
   }
   return found
 }
+
+/** A stretch of due times, both ends inclusive; without an end it is open there. */
+export interface DueStretch {
+  fromMs?: number
+  toMs?: number
+}
+
+/**
+ * Which events were due in each of these stretches: [from, to) of their sequences, by source, in the order of the stretches.
+ * A source's times never go back, so a stretch of time is a stretch of sequences; nothing is kept of the events themselves.
+ */
+export async function sequencesIn(path: string, stretches: readonly DueStretch[]): Promise<Map<number, [number, number][]>> {
+  const found = new Map<number, [number, number][]>()
+  for await (const { source, fromEvent, baseMs, times } of recordsOf(path)) {
+    let ranges = found.get(source)
+    if (!ranges) found.set(source, (ranges = stretches.map(() => [0, 0])))
+    let sequence = fromEvent
+    for (const timeMs of timesIn(baseMs, times)) {
+      for (const [i, { fromMs = -Infinity, toMs = Infinity }] of stretches.entries()) {
+        const range = ranges[i]!
+        if (timeMs < fromMs) range[0] = range[1] = sequence + 1
+        else if (timeMs <= toMs) range[1] = sequence + 1
+      }
+      sequence++
+    }
+  }
+  return found
+}

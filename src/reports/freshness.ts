@@ -5,8 +5,11 @@
  */
 export interface ArrivalCurve {
   add(timeMs: number): void
-  /** Calls back with (latency in ms, number of events) and returns how many events were never shown. */
-  against(seen: readonly (readonly [atMs: number, count: number])[], record: (latencyMs: number, events: number) => void): number
+  /**
+   * Calls back with (latency in ms, number of events) and returns how many events were never shown. `before`: what the counts included
+   * before the first of these events.
+   */
+  against(seen: readonly (readonly [atMs: number, count: number])[], record: (latencyMs: number, events: number) => void, before?: number): number
 }
 
 /** Four bytes per millisecond of load: 14 MB an hour; longer runs use wider buckets, so never more than ~16 MB. */
@@ -20,10 +23,10 @@ export function arrivalCurve(fromMs: number, toMs: number): ArrivalCurve {
       const bucket = Math.floor((timeMs - fromMs) / bucketMs)
       buckets[Math.min(buckets.length - 1, Math.max(0, bucket))]! += 1
     },
-    against(seen, record) {
+    against(seen, record, before = 0) {
       let next = 0
       let unseen = 0
-      let rank = 0
+      let rank = before
       for (let bucket = 0; bucket < buckets.length; bucket++) {
         let left = buckets[bucket]!
         const intendedMs = fromMs + bucket * bucketMs

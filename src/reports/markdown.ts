@@ -1,8 +1,14 @@
-import type { Percentiles } from '../run/events.ts'
+import type { Percentiles, Sample } from '../run/events.ts'
 import type { RunRecord } from '../run/record.ts'
 import { lineChart } from './chart.ts'
-import { WRONGS } from './reconcile.ts'
+import { deathSentences } from './deaths.ts'
+import { HISTORY_WRONGS } from './history.ts'
+import { WRONGS, type Accounting } from './reconcile.ts'
+import { faultLabel } from '../run/state.ts'
+import { faultSection } from './fault-table.ts'
+import { insideSection } from './inside-table.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
+import { table } from './table.ts'
 
 /** `report.md`: the answer in three lines, then what it rests on. */
 export function markdownReport(record: RunRecord, summary: Summary): string {
@@ -12,6 +18,8 @@ export function markdownReport(record: RunRecord, summary: Summary): string {
     how(record, summary),
     charts(record),
     phaseTable(summary),
+    insideSection(summary),
+    faultSection(record, summary),
     eventTable(record, summary),
     latencies(summary),
     resourceTable(summary),
@@ -34,7 +42,10 @@ function answer(summary: Summary): string {
 export function verdictLine({ verdict, status }: Summary): string {
   if (verdict === undefined) return `**${status.toUpperCase()}**: the run did not come to a verdict`
   const word = `**${verdict.outcome.toUpperCase()}**`
-  if (verdict.outcome === 'passed') return `${word}: every accepted event was stored once, counted once and shown; all expectations met`
+  if (verdict.outcome === 'passed') {
+    const lost = verdict.remarks?.find((remark) => remark.startsWith('lost '))
+    return `${word}: ${lost === undefined ? 'every accepted event was stored once, counted once and shown' : `${lost}; every other one was stored once, counted once and shown`}; all expectations met`
+  }
   return `${word}: ${verdict.reasons.slice(0, 3).join('; ')}${verdict.reasons.length > 3 ? `; and ${verdict.reasons.length - 3} more` : ''}`
 }
 
@@ -42,7 +53,7 @@ export function verdictLine({ verdict, status }: Summary): string {
 export function figuresLine({ overall, accounting, drainSeconds, phases }: Summary): string {
   const parts: string[] = []
   const peak = Math.max(0, ...phases.map((phase) => phase.peakAcceptedPerSecond))
-  if (accounting) parts.push(`${int(accounting.ok)} of ${int(accounting.scheduled)} events accepted, ${int(accounting.stored)} stored, ${int(accounting.lost)} lost`)
+  if (accounting) parts.push(`${int(accounting.ok)} of ${int(accounting.scheduled)} events accepted, ${int(accounting.stored)} stored, ${int(accounting.lost)} lost${accounting.lost > 0 && accounting.lostExcused === accounting.lost ? ' (allowed)' : ''}`)
   if (peak > 0) parts.push(`peak ${int(peak)} accepted/s`)
   if (overall?.latencyMs) parts.push(`latency p50 ${ms(overall.latencyMs.p50)}, p99 ${ms(overall.latencyMs.p99)}`)
   if (accounting?.freshnessMs && accounting.freshnessMs.count > 0) parts.push(`on the dashboard after ${ms(accounting.freshnessMs.p50)} (p99 ${ms(accounting.freshnessMs.p99)})`)
@@ -65,7 +76,12 @@ function how({ run }: RunRecord, summary: Summary): string {
     `\`\`\`text\n${run.flow}\n\`\`\``,
     `Guarantee: ${run.guarantee.level}. ${run.guarantee.says} A kill of a process keeps the machine's page cache: what was tested is durability against crashes of processes, not against power loss.`,
     `Knobs: ${knobs.length === 0 ? 'none' : knobs.map((knob) => `\`${knob}\``).join(' ')} · base rate ${run.baseRate}/s · runtime ${summary.runtime} · seed ${run.seed}`,
+    ...(summary.history === undefined ? [] : [historyLine(summary.history)]),
   ].join('\n\n')
+}
+
+function historyLine({ orders, days, seconds, perSecond }: NonNullable<Summary['history']>): string {
+  return `History: ${int(orders)} orders over ${days} days, written in ${num(seconds)} s (${int(perSecond)}/s)`
 }
 
 function charts({ samples, phases, state }: RunRecord): string {
@@ -79,12 +95,13 @@ function charts({ samples, phases, state }: RunRecord): string {
     state.faults.map((fault) => ({
       from: second(fault.injectedAtMs),
       to: fault.healedAtMs === undefined ? undefined : second(fault.healedAtMs),
-      label: `${fault.fault} ${fault.service}`,
+      label: faultLabel(fault),
       kind: 'span' as const,
     })),
   ].filter((row) => row.length > 0)
   const chart = (title: string, ys: (number | undefined)[], yLabel = int) => {
     if (ys.every((y) => y === undefined)) return ''
+    if (ys.every((y) => (y ?? 0) === 0)) return `### ${title}\n\n0 all along.`
     const lines = lineChart({ width: 78, height: 14, series: { name: title, xs, ys }, from: xs[0]!, to: xs.at(-1)!, bands, xLabel: (x) => `${Math.round(x)} s`, yLabel })
     return `### ${title}\n\n\`\`\`text\n${lines.map((line) => line.trimEnd()).join('\n')}\n\`\`\``
   }
@@ -94,6 +111,7 @@ function charts({ samples, phases, state }: RunRecord): string {
     chart('Stored events per second', loaded.map((sample) => sample.rates.persisted)),
     chart('Latency p99 of orders, from the intended send time (ms)', loaded.map((sample) => sample.latency?.p99), num),
     chart('Backlog (events)', loaded.map((sample) => sample.backlog)),
+    ...[...new Set(state.scalings.map(({ service }) => service))].map((service) => chart(`Replicas of ${service}`, loaded.map((sample) => sample.services[service]?.replicas))),
     chart('Freshness: age of the newest event on the dashboard (ms)', loaded.map((sample) => sample.freshnessMs), num),
   ]
     .filter((part) => part !== '')
@@ -102,6 +120,8 @@ function charts({ samples, phases, state }: RunRecord): string {
 
 function phaseTable({ phases }: Summary): string {
   if (phases.length === 0) return ''
+  const reads = phases.some((phase) => phase.readLatencyMs !== undefined && phase.readLatencyMs.count > 0)
+  const readCells = ({ readsPerSecond, readLatencyMs }: PhaseFigures) => (readLatencyMs === undefined || readLatencyMs.count === 0 ? ['–', '–'] : [int(readsPerSecond), num(readLatencyMs.p95)])
   const row = (phase: PhaseFigures) => [
     phase.measured ? phase.name : `${phase.name} (warm-up)`,
     phase.seconds.toFixed(0),
@@ -109,10 +129,11 @@ function phaseTable({ phases }: Summary): string {
     int(phase.acceptedPerSecond),
     phase.persistedPerSecond === undefined ? '–' : int(phase.persistedPerSecond),
     ...percentileCells(phase.latencyMs),
+    ...(reads ? readCells(phase) : []),
     phase.peakBacklog === undefined ? '–' : int(phase.peakBacklog),
     int(phase.errors),
   ]
-  return `## Phases side by side\n\n${table(['phase', 's', 'offered/s', 'accepted/s', 'stored/s', 'p50', 'p95', 'p99', 'max', 'peak backlog', 'errors'], phases.map(row), 1)}\n\nEvents per second; latency of orders in ms, from the intended send time.`
+  return `## Phases side by side\n\n${table(['phase', 's', 'offered/s', 'accepted/s', 'stored/s', 'p50', 'p95', 'p99', 'max', ...(reads ? ['reads/s', 'read p95'] : []), 'peak backlog', 'errors'], phases.map(row), 1)}\n\nEvents per second; latency of orders${reads ? ' and reads' : ''} in ms, from the intended send time.`
 }
 
 function eventTable({ state }: RunRecord, { accounting }: Summary): string {
@@ -125,13 +146,36 @@ function eventTable({ state }: RunRecord, { accounting }: Summary): string {
     ['never sent', int(accounting.neverSent), 'the injector had no room'],
     ['stored', int(accounting.stored), 'distinct events found in the store'],
     ['recovered', int(accounting.recovered), 'unknown, yet stored: fine'],
-    ...WRONGS.map((kind) => [`**${kind}**`, int(accounting[kind]), WRONG_SAYS[kind]]),
+    ...WRONGS.map((kind) => [`**${kind}**`, int(accounting[kind]), kind === 'lost' && accounting.lostExcused > 0 ? `${WRONG_SAYS.lost}; ${int(accounting.lostExcused)} of them as the guarantee allows` : WRONG_SAYS[kind]]),
     ['**miscounted**', int(accounting.miscounted.length), 'figures of the dashboard that differ from what the stored ids make'],
   ]
-  const examples = WRONGS.filter((kind) => accounting.examples[kind].length > 0).map((kind) => `${kind}, the first ${accounting.examples[kind].length}:\n\n${accounting.examples[kind].map((id) => `- \`${id}\``).join('\n')}`)
+  if (accounting.history) rows.push(...historyRows(accounting.history))
+  const named = (kind: string, ids: readonly string[]) => (ids.length === 0 ? [] : [`${kind}, the first ${ids.length}:\n\n${ids.map((id) => `- \`${id}\``).join('\n')}`])
+  const examples = [
+    ...WRONGS.flatMap((kind) => named(kind, accounting.examples[kind])),
+    ...HISTORY_WRONGS.flatMap((kind) => named(`history ${kind}`, accounting.history?.examples[kind] ?? [])),
+  ]
   const miscounts = accounting.miscounted.slice(0, 20).map((one) => `- \`${one.figure}\`: shows ${int(one.shown)}, the stored ids make ${int(one.expected)}`)
   const drained = state.settle === undefined ? '' : state.settle.drained ? `The backlog was gone ${(state.settle.tookMs / 1_000).toFixed(1)} s after the load.` : `The backlog was **not** gone after ${(state.settle.tookMs / 1_000).toFixed(1)} s.`
-  return ['## What became of every event', table(['', 'events', ''], rows, 1), drained, ...examples, miscounts.length > 0 ? `Miscounted:\n\n${miscounts.join('\n')}` : ''].filter((part) => part !== '').join('\n\n')
+  return ['## What became of every event', table(['', 'events', ''], rows, 1), allowedWindows(state, accounting), drained, ...examples, miscounts.length > 0 ? `Miscounted:\n\n${miscounts.join('\n')}` : ''].filter((part) => part !== '').join('\n\n')
+}
+
+function historyRows(found: NonNullable<Accounting['history']>): string[][] {
+  return [
+    ['history', int(found.orders), 'written before the load, in none of the numbers above'],
+    ['history found', int(found.stored), 'distinct ones in the store'],
+    ...HISTORY_WRONGS.map((kind) => [`**history ${kind}**`, int(found[kind]), HISTORY_SAYS[kind]]),
+  ]
+}
+
+const HISTORY_SAYS = { lost: 'written, and missing now', duplicated: 'stored more than once', altered: 'stored fields differ from what was written' }
+
+/** When loss was allowed, in seconds since the load began. */
+function allowedWindows({ loadStartAtMs = 0 }: RunRecord['state'], { lossWindows = [] }: Accounting): string {
+  const at = (ms: number) => `${((ms - loadStartAtMs) / 1_000).toFixed(1)} s`
+  return lossWindows
+    .map(({ service, fromMs, toMs }) => `Accepted events that were due ${fromMs === undefined ? 'from the beginning' : `from ${at(fromMs)}`} ${toMs === undefined ? 'to the end' : `to ${at(toMs)}`} may be missing: ${service} was away.`)
+    .join(' ')
 }
 
 const WRONG_SAYS = {
@@ -163,7 +207,8 @@ function resourceTable({ resources, dataBytes, accounting }: Summary): string {
     const service = resources[name]!
     return [name, String(service.replicas), service.meanCpu.toFixed(2), service.maxCpu.toFixed(2), mib(service.maxRssBytes), service.cpuMsPerThousand === undefined ? '–' : service.cpuMsPerThousand.toFixed(0)]
   })
-  const bytes = Object.entries(dataBytes ?? {}).map(([name, size]) => `${name} ${mib(size)}${accounting && accounting.stored > 0 ? ` (${int(size / accounting.stored)} bytes an event, fixed part included)` : ''}`)
+  const all = (accounting?.stored ?? 0) + (accounting?.history?.stored ?? 0)
+  const bytes = Object.entries(dataBytes ?? {}).map(([name, size]) => `${name} ${mib(size)}${accounting && all > 0 ? ` (${int(size / all)} bytes an event, ${accounting.history ? 'history and ' : ''}fixed part included)` : ''}`)
   return `## Resources\n\n${table(['service', 'replicas', 'CPU mean', 'CPU max', 'memory max', 'CPU-ms per 1,000 events'], rows, 1)}\n\nCPU in cores over the measured phases.${bytes.length > 0 ? ` On disk: ${bytes.join(', ')}.` : ''}`
 }
 
@@ -177,13 +222,28 @@ function validityTable({ validity }: Summary): string {
   return `## Can it be believed?\n\n${validity.map(({ check, ok, says }) => `- ${ok === true ? 'ok' : ok === false ? '**INVALID**' : 'not judged'} · ${check}: ${says}`).join('\n')}\n\nWarm-up is excluded from all figures above, and accounted for like the rest.`
 }
 
-function notes({ state, deaths }: RunRecord, summary: Summary): string {
+function notes({ state, deaths, samples }: RunRecord, summary: Summary): string {
   const lines = [
+    ...(summary.verdict?.remarks ?? []),
     ...summary.notes,
-    ...deaths.map((death) => `${death.service} died by itself (${death.signal ?? `exit code ${death.code}`})${death.willRestart ? ' and was restarted' : ''}`),
+    ...scalingNotes(summary, samples),
+    ...deathSentences(deaths),
     ...(state.ended?.why === undefined ? [] : [state.ended.why]),
   ]
   return lines.length === 0 ? '' : `## Notes\n\n${lines.map((line) => `- ${line.replaceAll('\n', '\n  ')}`).join('\n')}`
+}
+
+function scalingNotes({ scalings, machine, resources, knobs }: Summary, samples: readonly Sample[]): string[] {
+  if (scalings.length === 0) {
+    const busiest = Math.max(0, ...samples.flatMap(({ services: { api } }) => (api && api.replicas > 0 ? api.cpu / api.replicas : [])))
+    return knobs['autoscale'] === 'on' ? [`autoscale had nothing to do: an API replica used at most ${(busiest * 100).toFixed(0)} % of a core (mean of the replicas, busiest second)`] : []
+  }
+  const most = Math.max(...scalings.map(({ service }) => resources[service]?.replicas ?? 0))
+  const crowded = `more replicas than cores (${most} on ${machine.cores}, which everything else uses, too): this shows that scaling is correct, not that it makes anything faster`
+  return [
+    ...scalings.map(({ second, service, from, to, says }) => `${service} scaled from ${from} to ${to} replicas at ${second} s: ${says}`),
+    ...(most > machine.cores ? [crowded] : []),
+  ]
 }
 
 function again({ commandLine }: Summary): string {
@@ -197,12 +257,6 @@ function provenance({ machine, versions, git, runId }: Summary): string {
 
 function percentileCells(values: Percentiles | undefined): string[] {
   return values === undefined || values.count === 0 ? ['–', '–', '–', '–'] : [values.p50, values.p95, values.p99, values.max].map((value) => num(value))
-}
-
-/** A GitHub table; columns from `rightFrom` on are right-aligned. */
-function table(head: string[], rows: string[][], rightFrom: number): string {
-  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((name, i) => (i >= rightFrom && name !== '' ? '---:' : '---'))), ...rows.map(line)].join('\n')
 }
 
 export function int(value: number): string {

@@ -1,13 +1,16 @@
 import type { Percentiles } from '../run/events.ts'
 import { orderBody } from '../load/customers.ts'
+import { HISTORY_TAG, type History } from '../load/history.ts'
 import { orderIdWriter, parseOrderId } from '../load/order-id.ts'
 import { newHistogram, percentilesMs, recordUs } from '../measure/histogram.ts'
 import type { Ledger } from '../measure/ledger-file.ts'
 import { NEVER_SENT, OK, REJECTED, UNKNOWN } from '../measure/ledger.ts'
 import type { Dashboard } from '../system/dashboard.ts'
 import type { StoredOrder } from '../system/event.ts'
+import type { AllowedLoss, LossWindow } from './allowed-loss.ts'
 import { expectNothing, expectOrder } from './expected.ts'
 import { arrivalCurve } from './freshness.ts'
+import { differs, HISTORY_WRONGS, historyLedger, type HistoryAccounting } from './history.ts'
 import { miscounts, type Miscount } from './miscount.ts'
 
 /** What became of every event, from one pass over the stored rows. Numbers of events unless said otherwise. */
@@ -20,6 +23,10 @@ export interface Accounting {
   /** Distinct events of this run found in the store. */
   stored: number
   lost: number
+  /** Of these, such as were due while the guarantee allows loss. */
+  lostExcused: number
+  /** When that was, if ever. */
+  lossWindows?: LossWindow[]
   duplicated: number
   phantom: number
   unexpected: number
@@ -35,6 +42,8 @@ export interface Accounting {
   freshnessMs?: Percentiles
   /** Stored events that no subscriber's count ever included. */
   neverVisible: number
+  /** Orders from before the run, which none of the numbers above include. */
+  history?: HistoryAccounting
 }
 
 export const WRONGS = ['lost', 'duplicated', 'phantom', 'unexpected', 'altered'] as const
@@ -44,9 +53,15 @@ export const EXAMPLES = 20
 export interface ReconcileInput {
   seed: number
   runTag: number
+  /** What was written before the load. */
+  history?: History
   ledger: Ledger
   /** Intended times of the events to be named, ms since the epoch, by source and sequence. */
   timesOf(wanted: Iterable<{ source: number; sequence: number }>): Promise<Map<number, Map<number, number>>>
+  /** What the guarantee lets be missing; absent: nothing. */
+  allowed?: AllowedLoss
+  /** Which events were due in these stretches, as [from, to) of sequences: by source, in the order of the windows. */
+  sequencesIn?(windows: readonly LossWindow[]): Promise<Map<number, [number, number][]>>
   persisted: AsyncIterable<StoredOrder[]>
   dashboard: Dashboard
   /** What a subscriber received: [ms since the epoch, count]. */
@@ -74,11 +89,18 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
     if (accounting.examples[kind].length < EXAMPLES) accounting.examples[kind].push(id)
   }
 
+  const past = input.history && historyLedger(input.history, EXAMPLES)
   let rows = 0
   for await (const batch of input.persisted) {
     input.signal?.throwIfAborted()
     for (const row of batch) {
       const parts = parseOrderId(row.id)
+      if (past !== undefined && parts?.runTag === HISTORY_TAG) {
+        const written = past.take(row, parts)
+        if (written === 'unexpected') wrong('unexpected', row.id)
+        if (written !== 'again') expectOrder(totals, written === 'unexpected' ? row : written)
+        continue
+      }
       const bits = parts?.runTag === input.runTag ? seen.get(parts.source) : undefined
       if (parts === undefined || bits === undefined || parts.sequence >= ledger.events(parts.source)) {
         wrong('unexpected', row.id)
@@ -101,6 +123,7 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
       if (differs(sent, row)) wrong('altered', row.id)
       expectOrder(totals, sent)
       curve.add(parts.timeMs)
+      input.allowed?.add(parts.timeMs, row.persistedAtMs)
       recordUs(lag, (row.persistedAtMs - parts.timeMs) * 1_000)
     }
     rows += batch.length
@@ -108,17 +131,19 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
   }
 
   await nameLost(accounting, input, seen)
+  accounting.history = past?.account()
   accounting.miscounted = miscounts(totals, input.dashboard)
   accounting.persistedLagMs = percentilesMs(lag)
   const freshness = newHistogram()
-  accounting.neverVisible = curve.against(input.seen, (ms, events) => recordUs(freshness, ms * 1_000, events))
+  accounting.neverVisible = curve.against(input.seen, (ms, events) => recordUs(freshness, ms * 1_000, events), accounting.history?.stored)
   accounting.freshnessMs = percentilesMs(freshness)
   return accounting
 }
 
 /** Nothing lost, doubled, invented, changed or miscounted. */
 export function isExact(accounting: Accounting): boolean {
-  return WRONGS.every((kind) => accounting[kind] === 0) && accounting.miscounted.length === 0
+  const past = accounting.history
+  return WRONGS.every((kind) => accounting[kind] === 0) && accounting.miscounted.length === 0 && HISTORY_WRONGS.every((kind) => (past?.[kind] ?? 0) === 0)
 }
 
 function countFates(ledger: Ledger): Accounting {
@@ -131,6 +156,7 @@ function countFates(ledger: Ledger): Accounting {
     neverSent: counts[NEVER_SENT],
     stored: 0,
     lost: 0,
+    lostExcused: 0,
     duplicated: 0,
     phantom: 0,
     unexpected: 0,
@@ -142,29 +168,34 @@ function countFates(ledger: Ledger): Accounting {
   }
 }
 
+interface Missing {
+  source: number
+  sequence: number
+}
+
 async function nameLost(accounting: Accounting, input: ReconcileInput, seen: ReadonlyMap<number, Uint8Array>): Promise<void> {
-  const missing: { source: number; sequence: number }[] = []
+  const missing: Missing[] = []
+  const excused: Missing[] = []
+  const windows = input.allowed?.windows() ?? []
+  const allowed = windows.length > 0 && (await input.sequencesIn?.(windows))
+  if (windows.length > 0) accounting.lossWindows = windows
   for (const [source, bits] of seen) {
+    const ranges = (allowed && allowed.get(source)) || []
     for (let sequence = 0; sequence < input.ledger.events(source); sequence++) {
       if (input.ledger.fate(source, sequence) !== OK || (bits[sequence >>> 3]! & (1 << (sequence & 7))) !== 0) continue
       accounting.lost += 1
-      if (missing.length < EXAMPLES) missing.push({ source, sequence })
+      const isExcused = ranges.some(([from, to]) => sequence >= from && sequence < to)
+      if (isExcused) accounting.lostExcused += 1
+      const examples = isExcused ? excused : missing
+      if (examples.length < EXAMPLES) examples.push({ source, sequence })
     }
   }
-  if (missing.length === 0) return
-  const times = await input.timesOf(missing)
-  accounting.examples.lost = missing.map(({ source, sequence }) => {
+  // What is not excused is what one wants to know.
+  const named = [...missing, ...excused].slice(0, EXAMPLES)
+  if (named.length === 0) return
+  const times = await input.timesOf(named)
+  accounting.examples.lost = named.map(({ source, sequence }) => {
     const timeMs = times.get(source)?.get(sequence)
     return timeMs === undefined ? `source ${source}, sequence ${sequence}` : orderIdWriter(input.runTag, source)(timeMs, sequence)
   })
-}
-
-function differs(sent: Omit<StoredOrder, 'persistedAtMs'>, stored: StoredOrder): boolean {
-  return (
-    sent.type !== stored.type ||
-    sent.store !== stored.store ||
-    sent.product !== stored.product ||
-    sent.amountCents !== stored.amountCents ||
-    sent.timestampMs !== stored.timestampMs
-  )
 }

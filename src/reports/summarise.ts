@@ -3,7 +3,10 @@ import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
 import type { Accounting } from './reconcile.ts'
 import { failures, mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
+import type { RunState } from '../run/state.ts'
+import { insideFigures, type MetricFigures } from './inside.ts'
 import { largest, mean, median } from './statistics.ts'
+import { faultyStretches, judgeFaults, type FaultFigures } from './faults.ts'
 import type { ValidityFinding } from './validity.ts'
 
 export const SUMMARY_VERSION = 1
@@ -21,16 +24,23 @@ export interface Summary {
   baseRate: number
   commandLine: string
   status: RunStatus | 'running'
-  verdict?: { outcome: string; exitCode: number; reasons: string[] }
+  verdict?: { outcome: string; exitCode: number; reasons: string[]; remarks?: string[] }
   validity: ValidityFinding[]
   expectations: ExpectationResult[]
   /** All measured open-loop phases as one. */
   overall: PhaseFigures | undefined
   phases: PhaseFigures[]
+  history?: RunState['seeded']
+  /** Faults as they were injected, with what clients saw. */
+  faults: FaultFigures[]
   accounting?: Accounting
   drainSeconds?: number
   bringUpSeconds?: number
   resources: Record<string, ServiceFigures>
+  /** The system's own metrics over the measured phases, by name. */
+  inside: Record<string, MetricFigures>
+  /** When the lab changed the number of replicas, in seconds of the load. */
+  scalings: ScalingFigures[]
   dataBytes?: Record<string, number>
   notes: string[]
   machine: Machine
@@ -50,6 +60,8 @@ export interface PhaseFigures {
   latencyMs?: Percentiles
   serviceMs?: Percentiles
   readLatencyMs?: Percentiles
+  /** Dashboard and analytics requests answered well. */
+  readsPerSecond: number
   sendLagMs?: Percentiles
   errors: number
   peakBacklog?: number
@@ -81,17 +93,21 @@ export function summarise(record: RunRecord): Summary {
     baseRate: run.baseRate,
     commandLine: run.commandLine,
     status: state.ended?.status ?? (state.verdict === undefined ? 'running' : 'complete'),
-    verdict: state.verdict && { outcome: state.verdict.outcome, exitCode: state.verdict.exitCode, reasons: state.verdict.reasons },
+    verdict: state.verdict && { outcome: state.verdict.outcome, exitCode: state.verdict.exitCode, reasons: state.verdict.reasons, ...(state.verdict.remarks && { remarks: state.verdict.remarks }) },
     validity: state.verdict?.validity ?? [],
     expectations: state.verdict?.expectations ?? [],
     overall: open.length === 0 ? undefined : overall(open),
     phases: record.phases.map(figures),
+    faults: judgeFaults(record),
+    history: state.seeded,
     accounting: state.accounting,
     drainSeconds: state.settle && state.settle.tookMs / 1_000,
     bringUpSeconds: largest(state.services.flatMap((service) => service.tookMs ?? []))! / 1_000 || undefined,
     resources: resources(record),
+    inside: insideFigures(record.phases.filter((phase) => phase.measured)),
+    scalings: scalings(record),
     dataBytes: record.dataBytes,
-    notes: [...state.notes.map((note) => note.says), ...steadiness(open)],
+    notes: [...state.notes.map((note) => note.says), ...steadiness(open.filter((phase) => !isFaulty(phase, record)))],
     machine: run.machine,
     versions: { ...run.versions, ...Object.fromEntries(state.services.flatMap(({ service, version }) => (version === undefined ? [] : [[service, version]]))) },
     git: run.git,
@@ -113,6 +129,7 @@ function figures(phase: PhaseRecord): PhaseFigures {
     latencyMs: phase.latencyMs,
     serviceMs: phase.serviceMs,
     readLatencyMs: phase.readLatencyMs,
+    readsPerSecond: mean(samples.map((sample) => sample.rates.reads)),
     sendLagMs: phase.sendLagMs,
     errors: sums === undefined ? 0 : failures(sums.events),
     peakBacklog: largest(samples.map((sample) => sample.backlog).filter((backlog) => backlog !== undefined)),
@@ -169,6 +186,22 @@ function resources(record: RunRecord): Summary['resources'] {
       ]
     }),
   )
+}
+
+export interface ScalingFigures {
+  second: number
+  service: string
+  from: number
+  to: number
+  says: string
+}
+
+function scalings({ state }: RunRecord): ScalingFigures[] {
+  return state.scalings.map(({ atMs, ...rest }) => ({ second: Math.round((atMs - (state.loadStartAtMs ?? atMs)) / 1_000), ...rest }))
+}
+
+function isFaulty({ beganAtMs, seconds }: PhaseRecord, record: RunRecord): boolean {
+  return faultyStretches(record).some(({ fromMs, toMs }) => fromMs < beganAtMs + seconds * 1_000 && toMs > beganAtMs)
 }
 
 const STEADY_TOLERANCE = 0.1

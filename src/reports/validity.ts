@@ -1,5 +1,6 @@
 import type { Counts } from '../load/control.ts'
-import type { RunRecord } from '../run/record.ts'
+import type { RunRecord, TimedSample } from '../run/record.ts'
+import { faultyStretches } from './faults.ts'
 import { mean } from './statistics.ts'
 
 /** One check of the measurement itself. */
@@ -77,18 +78,33 @@ function achieved(record: RunRecord): ValidityFinding {
   const counts = record.phases.some((phase) => phase.open) ? record.injected?.counts : undefined
   if (counts === undefined) return { check: 'achieved load', ok: 'not judged', says: 'no open-loop phase' }
   const scheduled = counts.events.scheduled + counts.reads.scheduled
-  const sent = scheduled - counts.events.neverSent - counts.reads.neverSent
+  const excused = neverSentUnderFaults(record)
+  const sent = scheduled - counts.events.neverSent - counts.reads.neverSent + excused
   const refused = counts.events.rejected + counts.reads.rejected + counts.events.unknown + counts.reads.unknown
   const share = scheduled === 0 ? 1 : sent / scheduled
   return {
     check: 'achieved load',
     ok: share >= MIN_ACHIEVED || sent + refused >= MIN_ACHIEVED * scheduled,
-    says: `${percent(share)} of what was offered left the injector, at least ${percent(MIN_ACHIEVED)} demanded`,
+    says: `${percent(share)} of what was offered left the injector, at least ${percent(MIN_ACHIEVED)} demanded${excused > 0 ? `; ${excused} that could not be sent while a fault was on count as sent` : ''}`,
   }
+}
+
+/** Where a fault kept the server from taking connections, it is not the injector that fell short. Whatever gave up by its timeout did so a while later. */
+function neverSentUnderFaults(record: RunRecord): number {
+  const stretches = faultyStretches(record)
+  const lateMs = record.run.scenario.timeoutMs + 1_000
+  const startMs = record.state.loadStartAtMs ?? 0
+  const neverSent = (sample: TimedSample | undefined) => (sample === undefined ? 0 : sample.counts.events.neverSent + sample.counts.reads.neverSent)
+  return record.samples.reduce((sum, sample, i) => {
+    const atMs = sample.atMs ?? startMs + sample.second * 1_000
+    const isUnder = stretches.some(({ fromMs, toMs }) => atMs > fromMs && atMs < toMs + lateMs)
+    return sum + (isUnder ? Math.max(0, neverSent(sample) - neverSent(record.samples[i - 1])) : 0)
+  }, 0)
 }
 
 /** Send rate × mean service time against requests in flight, counted from the sockets and not from the same timestamps. */
 function littlesLaw(record: RunRecord): ValidityFinding[] {
+  const stretches = faultyStretches(record)
   return record.phases
     .filter((phase) => phase.measured && phase.open && phase.sums !== undefined)
     .map((phase) => {
@@ -100,6 +116,10 @@ function littlesLaw(record: RunRecord): ValidityFinding[] {
       const predicted = (sums.sends / phase.seconds) * (sums.serviceSumUs / sums.serviceCount / 1e6)
       const counted = sums.inFlightSum / sums.inFlightSamples
       const off = counted / predicted - 1
+      const under = stretches.find(({ fromMs, toMs }) => fromMs < phase.beganAtMs + phase.seconds * 1_000 && toMs > phase.beganAtMs)
+      if (Math.abs(off) > LITTLE_TOLERANCE && under !== undefined) {
+        return { check, ok: 'not judged' as const, says: `${percent(off)} off, but ${under.fault} ${under.service} made requests wait, and a mean says little of that` }
+      }
       return {
         check,
         ok: Math.abs(off) <= LITTLE_TOLERANCE,

@@ -1,10 +1,14 @@
 import { EXIT } from '../run/errors.ts'
+import type { Counts } from '../load/control.ts'
 import type { ExpectationResult, Verdict } from '../run/events.ts'
 import type { Expectation } from '../scenarios/scenario.ts'
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
+import { deathSentences } from './deaths.ts'
+import { historyFailures } from './history.ts'
 import { WRONGS, type Accounting } from './reconcile.ts'
 import { failures, mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
+import { faultyStretches, judgeFaults, neverInjected, type FaultFigures } from './faults.ts'
 import { judgeValidity } from './validity.ts'
 
 /**
@@ -13,11 +17,14 @@ import { judgeValidity } from './validity.ts'
  */
 export function judge(record: RunRecord): Verdict {
   const validity = judgeValidity(record)
-  const expectations = record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record))
+  const disturbed = disturbedPhases(record)
+  const ofFaults = judgeFaults(record).flatMap(judgeFaultExpectation)
+  const expectations = [...record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record, disturbed)), ...ofFaults]
   const data = judgeData(record)
   const latency = mergeSeries(measuredPhases(record), 'latency')
-  const findings = { validity, expectations, latencyMs: latency && percentilesMs(latency) }
-  const deaths = record.deaths.filter((death) => !death.willRestart).map((death) => `${death.service} died by itself (${death.signal ?? `exit code ${death.code}`})`)
+  const remarks = [...excusedLoss(record), ...neverInjected(record)]
+  const findings = { validity, expectations, latencyMs: latency && percentilesMs(latency), ...(remarks.length > 0 && { remarks }) }
+  const deaths = deathSentences(record.deaths.filter((death) => !death.willRestart))
   const doubts = validity.filter((finding) => finding.ok === false).map((finding) => `${finding.check}: ${finding.says}`)
   const broken = (record.watched?.violations ?? []).slice(0, 3).map((violation) => `a socket broke its promise: ${violation}`)
   const misses = expectations.filter((result) => result.met === false).map((result) => `expected ${result.says}`)
@@ -39,10 +46,13 @@ function measuredPhases(record: RunRecord): PhaseRecord[] {
 function judgeData(record: RunRecord): string[] {
   const accounting = record.state.accounting
   if (accounting === undefined) return []
-  const excused = mayHaveLost(record)
-  const wrongs = WRONGS.filter((kind) => accounting[kind] > 0 && !(kind === 'lost' && excused)).map(
-    (kind) => `${count(accounting[kind])} ${kind} (${SAYS[kind](accounting)})`,
+  const beyond = accounting.lost - (accounting.lostExcused ?? 0)
+  const wrongs = WRONGS.filter((kind) => accounting[kind] > 0 && !(kind === 'lost' && beyond === 0)).map((kind) =>
+    kind === 'lost' && beyond < accounting.lost
+      ? `${count(beyond)} of the ${count(accounting.lost)} lost lie outside what the guarantee allows (${allowance(record)})`
+      : `${count(accounting[kind])} ${kind} (${SAYS[kind](accounting)})`,
   )
+  wrongs.push(...historyFailures(accounting.history))
   const miscounted = accounting.miscounted
   if (miscounted.length > 0) {
     const { figure, expected, shown } = miscounted[0]!
@@ -54,11 +64,28 @@ function judgeData(record: RunRecord): string[] {
   return wrongs
 }
 
-/** Loss is excused only where the guarantee excuses it and what it names really went away in this run. */
-function mayHaveLost({ run, state, deaths }: RunRecord): boolean {
-  const { mayLose } = run.guarantee
-  if (mayLose === false) return false
-  return [...state.faults, ...deaths].some(({ service }) => mayLose.after.includes(service))
+/** `lost 12 of 3,000 accepted, as at-most-once allows`: loss is part of what was promised, and said all the same. */
+function excusedLoss({ run, state }: RunRecord): string[] {
+  const { ok = 0, lost = 0, lostExcused = 0 } = state.accounting ?? {}
+  if (lostExcused === 0 || lostExcused < lost) return []
+  return [`lost ${count(lost)} of ${count(ok)} accepted, as ${run.guarantee.level === 'none' ? 'no guarantee' : run.guarantee.level} allows`]
+}
+
+function allowance({ run }: RunRecord): string {
+  return run.guarantee.mayLose === false ? 'nothing' : run.guarantee.mayLose.says
+}
+
+/** Phases that an added fault fell into, of which the scenario's author knew nothing. */
+function disturbedPhases(record: RunRecord): Set<string> {
+  const stretches = faultyStretches(record).filter(({ added }) => added)
+  const touched = record.phases.filter(({ beganAtMs, seconds }) => stretches.some(({ fromMs, toMs }) => fromMs < beganAtMs + seconds * 1_000 && toMs > beganAtMs))
+  return new Set(touched.map(({ name }) => name))
+}
+
+function judgeFaultExpectation({ fault, service, atSeconds, expected, met, says }: FaultFigures): ExpectationResult[] {
+  if (expected === undefined) return []
+  const clients = { nothing: 'clients notice nothing', rejected: 'clients are refused at most', 'rejected-or-unknown': 'clients are refused or left without an answer at most' }[expected.clients]
+  return [{ says: `${fault} ${service} at ${atSeconds} s: ${clients}, recovered within ${expected.recoversWithinS} s; ${says}`, met: met === 'not judged' ? 'not measured' : met }]
 }
 
 const SAYS: Record<(typeof WRONGS)[number], (accounting: Accounting) => string> = {
@@ -69,15 +96,19 @@ const SAYS: Record<(typeof WRONGS)[number], (accounting: Accounting) => string> 
   altered: () => 'stored with other fields than were sent',
 }
 
-function judgeExpectation(expectation: Expectation, record: RunRecord): ExpectationResult {
-  const phases = expectation.phase === undefined ? measuredPhases(record) : record.phases.filter((phase) => phase.name === expectation.phase)
-  const measured = measure(expectation.metric, phases, record)
+/** Figures of phases are taken from those that no added fault fell into. */
+function judgeExpectation(expectation: Expectation, record: RunRecord, disturbed: ReadonlySet<string>): ExpectationResult {
+  const meant = expectation.phase === undefined ? measuredPhases(record) : record.phases.filter((phase) => phase.name === expectation.phase)
+  const phases = meant.filter(({ name }) => !disturbed.has(name))
+  const leftOut = meant.length > phases.length && !OF_THE_RUN.has(expectation.metric)
+  const measured = (leftOut && phases.length === 0) || (disturbed.size > 0 && expectation.metric === 'freshnessP99Ms') ? undefined : measure(expectation.metric, phases, record)
   const bounds = [
     expectation.atMost === undefined ? undefined : `at most ${expectation.atMost}`,
     expectation.atLeast === undefined ? undefined : `at least ${expectation.atLeast}`,
   ].filter((bound) => bound !== undefined)
   const where = expectation.phase === undefined ? '' : ` in ${expectation.phase}`
-  const says = `${METRIC_NAMES[expectation.metric]}${where} ${bounds.join(' and ')}${measured === undefined ? '' : `, measured ${round(measured)}`}`
+  const without = leftOut ? `, without ${meant.flatMap(({ name }) => (disturbed.has(name) ? [name] : [])).join(' and ')} (an added fault)` : ''
+  const says = `${METRIC_NAMES[expectation.metric]}${where}${without} ${bounds.join(' and ')}${measured === undefined ? '' : `, measured ${round(measured)}`}`
   if (measured === undefined) return { says, met: 'not measured' }
   return { says, measured, met: measured <= (expectation.atMost ?? Infinity) && measured >= (expectation.atLeast ?? -Infinity) }
 }
@@ -85,11 +116,15 @@ function judgeExpectation(expectation: Expectation, record: RunRecord): Expectat
 const METRIC_NAMES: Record<Expectation['metric'], string> = {
   p99Ms: 'p99 latency of orders (ms)',
   readP99Ms: 'p99 latency of reads (ms)',
+  readErrorRate: 'share of reads refused, unanswered or never sent, warm-up included',
   errorRate: 'share of events refused, unknown or never sent',
   freshnessP99Ms: 'p99 freshness (ms)',
   drainSeconds: 'time to drain the backlog (s)',
   reach: 'share of the final count that every subscriber saw',
 }
+
+/** Not taken from phases. */
+const OF_THE_RUN: ReadonlySet<Expectation['metric']> = new Set(['freshnessP99Ms', 'drainSeconds', 'reach'])
 
 function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: RunRecord): number | undefined {
   const { accounting, settle } = record.state
@@ -98,6 +133,8 @@ function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: R
       return p99(phases, 'latency')
     case 'readP99Ms':
       return p99(phases, 'readLatency')
+    case 'readErrorRate':
+      return record.injected && readErrorRate(record.injected.counts.reads)
     case 'errorRate':
       return errorRate(phases)
     case 'freshnessP99Ms':
@@ -105,13 +142,24 @@ function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: R
     case 'drainSeconds':
       return settle === undefined ? undefined : settle.tookMs / 1_000
     case 'reach':
-      return record.watched === undefined || record.watched.highest === 0 ? undefined : record.watched.lowest / Math.max(record.watched.highest, accounting?.stored ?? 0)
+      return record.watched && reach(record.watched, accounting)
   }
+}
+
+/** Of what this run stored: with history, the counts of a dashboard begin far above 0. */
+function reach({ lowest, highest }: { lowest: number; highest: number }, accounting: Accounting | undefined): number | undefined {
+  const before = accounting?.history?.stored ?? 0
+  return highest <= before ? undefined : Math.max(0, lowest - before) / Math.max(highest - before, accounting?.stored ?? 0)
 }
 
 function p99(phases: PhaseRecord[], series: Series): number | undefined {
   const merged = mergeSeries(phases, series)
   return merged && percentilesMs(merged).p99
+}
+
+/** Of the whole run, as reads are not counted by phase. */
+function readErrorRate(reads: Counts): number | undefined {
+  return reads.scheduled === 0 ? undefined : failures(reads) / reads.scheduled
 }
 
 function errorRate(phases: PhaseRecord[]): number | undefined {

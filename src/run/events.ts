@@ -1,4 +1,4 @@
-import type { Guarantee } from '../system/architecture.ts'
+import type { FaultExpectation, Guarantee } from '../system/architecture.ts'
 import type { Counts, PhaseSums } from '../load/control.ts'
 import type { RuntimeEvent } from '../runtime/runtime.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
@@ -13,6 +13,9 @@ export type RunEvent = { atMs: number } & (
   | RunStarted
   | RuntimeEvent
   | { type: 'stage'; stage: Stage }
+  /** History goes in; once a second. */
+  | { type: 'seeding'; written: number; orders: number }
+  | { type: 'seeded'; orders: number; days: number; seconds: number; perSecond: number }
   /** The load plan begins at this moment; phases follow the scenario without a gap. */
   | { type: 'load-planned'; startAtMs: number }
   | { type: 'phase-began'; phase: string; index: number }
@@ -23,9 +26,13 @@ export type RunEvent = { atMs: number } & (
   | { type: 'injected'; counts: { events: Counts; reads: Counts }; errors: Record<string, number>; retries: number; invalid: string[] }
   | { type: 'watched'; subscribers: number; messages: number; bytes: number; dropped: number; violations: string[]; lowest: number; highest: number }
   | { type: 'data-measured'; bytes: Record<string, number> }
+  /** The lab changed the number of replicas. */
+  | { type: 'scaled'; service: string; from: number; to: number; says: string }
   | { type: 'alert'; alert: string; on: boolean; says: string }
-  | { type: 'fault-injected'; fault: string; service: string }
-  | { type: 'fault-healed'; fault: string; service: string }
+  /** `forMs`: as planned, absent for one that is over at once. */
+  | { type: 'fault-injected'; fault: string; service: string; replica: number; forMs?: number }
+  /** The service is ready again. `tookMs`: how long that took once the lab had lifted the fault. */
+  | { type: 'fault-healed'; fault: string; service: string; replica: number; tookMs: number }
   | { type: 'note'; level: 'info' | 'warning'; says: string }
   | { type: 'settled'; tookMs: number; backlog: number; drained: boolean }
   | { type: 'reconciling'; rows: number }
@@ -34,8 +41,8 @@ export type RunEvent = { atMs: number } & (
   | { type: 'run-ended'; status: RunStatus; exitCode: number; why?: string }
 )
 
-/** fetch and bring-up → warm and load → settle → reconcile → report → down. */
-export type Stage = 'up' | 'load' | 'settle' | 'reconcile' | 'report' | 'down'
+/** fetch and bring-up → history, where there is any → warm and load → settle → reconcile → report → down. */
+export type Stage = 'up' | 'seed' | 'load' | 'settle' | 'reconcile' | 'report' | 'down'
 export type RunStatus = 'complete' | 'aborted' | 'failed'
 
 export interface RunStarted {
@@ -50,9 +57,13 @@ export interface RunStarted {
   flow: string
   knobs: Record<string, string | number | boolean>
   guarantee: Guarantee
+  /** What the architecture says its faults look like. */
+  faultExpectations?: readonly FaultExpectation[]
   runtime: 'local' | 'docker'
   seed: number
   runTag: number
+  /** Orders of history to be written before the load; absent: none. */
+  history?: number
   /** As typed, ready to run again. */
   commandLine: string
   versions: Record<string, string>
@@ -90,6 +101,8 @@ export interface Sample {
   injector?: { cpuShare: number; loopDelayP99Ms: number; sendLagP99Ms: number; rssBytes: number; connections: number }
   /** By service; replicas added up. CPU in cores. */
   services: Record<string, { cpu: number; rssBytes: number; replicas: number }>
+  /** The system's own `lab_…` metrics over all its processes: counters (`_total`) per second, gauges as they are. */
+  metrics?: Record<string, number>
   lab: { cpu: number; rssBytes: number }
   machine: { cpuBusy: number; stealShare: number; load1: number }
 }
@@ -114,6 +127,8 @@ export interface Verdict {
   exitCode: number
   /** One sentence a reason. */
   reasons: string[]
+  /** What is remarkable and no fault of the system: loss that its guarantee allows. */
+  remarks?: string[]
   /** Of orders over all measured open-loop phases. */
   latencyMs?: Percentiles
   validity: ValidityFinding[]

@@ -15,13 +15,16 @@ export interface RunRecord {
   run: RunStarted
   state: RunState
   /** Every sample, none thinned out. */
-  samples: Sample[]
+  samples: TimedSample[]
   phases: PhaseRecord[]
   injected?: Extract<RunEvent, { type: 'injected' }>
   watched?: Extract<RunEvent, { type: 'watched' }>
   dataBytes?: Record<string, number>
   deaths: Extract<RunEvent, { type: 'service-exited' }>[]
 }
+
+/** `atMs`: when it was taken. */
+export type TimedSample = Sample & { atMs?: number }
 
 export interface PhaseRecord {
   name: string
@@ -46,7 +49,7 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   const path = join(folder, 'events.ndjson')
   if (!existsSync(path)) throw new LabError(2, `${folder} is not a run's folder: it has no events.ndjson`, 'lab list runs shows what there is')
   let state = initialState
-  const samples: Sample[] = []
+  const samples: TimedSample[] = []
   const sums: PhaseMeasured[] = []
   const deaths: RunRecord['deaths'] = []
   const rest: Pick<RunRecord, 'injected' | 'watched' | 'dataBytes'> = {}
@@ -119,7 +122,7 @@ async function readHistograms(path: string): Promise<Map<string, Histogram>> {
 }
 
 /** Events that did not come to a good end. */
-export function failures({ rejected, unknown, neverSent }: Fates): number {
+export function failures({ rejected, unknown, neverSent }: Pick<Fates, 'rejected' | 'unknown' | 'neverSent'>): number {
   return rejected + unknown + neverSent
 }
 
@@ -130,4 +133,14 @@ export function mergeSeries(phases: readonly PhaseRecord[], series: Series): His
   const merged = newHistogram()
   for (const part of parts) mergeInto(merged, part)
   return merged
+}
+
+/** Largest latency of what was answered between two moments, ms since the epoch; known to the second. */
+export function slowestMs(samples: readonly TimedSample[], fromMs: number, toMs: number): number {
+  let slowest = 0
+  for (const { atMs, latency } of samples) {
+    if (atMs === undefined || latency === undefined || atMs < fromMs || atMs - 1_500 > toMs) continue
+    slowest = Math.max(slowest, latency.max)
+  }
+  return slowest
 }

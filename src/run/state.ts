@@ -1,4 +1,6 @@
+import { howItDied } from '../reports/deaths.ts'
 import type { Accounting } from '../reports/reconcile.ts'
+import { outagesAfter, type Outage } from './outages.ts'
 import type { RunEvent, RunStarted, RunStatus, Sample, Stage, Verdict } from './events.ts'
 
 /** What a run looks like so far: made from its events alone, by {@link reduce}. */
@@ -10,16 +12,22 @@ export interface RunState {
   phase?: { name: string; index: number; beganAtMs: number }
   /** Ended phases with their true bounds, then the running one: bands of the charts. */
   phases: { name: string; beganAtMs: number; endedAtMs?: number }[]
-  faults: { fault: string; service: string; injectedAtMs: number; healedAtMs?: number }[]
+  faults: FaultState[]
+  /** When services were away, whoever was to blame. */
+  outages: readonly Outage[]
   services: ServiceState[]
   /** The whole series while it fits, thinned afterwards: see {@link SAMPLE_LIMIT}. */
   samples: Sample[]
   last?: Sample
   alerts: { alert: string; says: string; sinceMs: number }[]
+  scalings: { atMs: number; service: string; from: number; to: number; says: string }[]
   log: LogLine[]
   notes: { level: 'info' | 'warning'; says: string }[]
   fetch?: { what: string; done: number; total?: number }
   settle?: { tookMs: number; backlog: number; drained: boolean }
+  /** History that is or was written. */
+  seeding?: { written: number; orders: number }
+  seeded?: { orders: number; days: number; seconds: number; perSecond: number }
   reconciledRows?: number
   accounting?: Accounting
   verdict?: Verdict
@@ -27,10 +35,23 @@ export interface RunState {
   lastEventAtMs: number
 }
 
+export interface FaultState {
+  fault: string
+  service: string
+  replica: number
+  /** As planned; absent: over at once. */
+  forMs?: number
+  injectedAtMs: number
+  /** The service was ready again. */
+  healedAtMs?: number
+  /** How long that took once the lab had lifted the fault. */
+  tookMs?: number
+}
+
 export interface ServiceState {
   service: string
   replica: number
-  status: 'starting' | 'ready' | 'done' | 'exited' | 'restarting'
+  status: 'starting' | 'ready' | 'done' | 'exited' | 'killed' | 'paused' | 'restarting'
   restarts: number
   tookMs?: number
   version?: string
@@ -51,9 +72,11 @@ export const initialState: RunState = {
   stage: 'waiting',
   phases: [],
   faults: [],
+  outages: [],
   services: [],
   samples: [],
   alerts: [],
+  scalings: [],
   log: [],
   notes: [],
   lastEventAtMs: 0,
@@ -61,7 +84,7 @@ export const initialState: RunState = {
 
 /** Pure: the next state, sharing what did not change. */
 export function reduce(state: RunState, event: RunEvent): RunState {
-  return { ...state, ...change(state, event), lastEventAtMs: event.atMs }
+  return { ...state, ...change(state, event), outages: outagesAfter(state.outages, event), lastEventAtMs: event.atMs }
 }
 
 function change(state: RunState, event: RunEvent): Partial<RunState> {
@@ -92,13 +115,17 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       return { services: withService(state, event, { status: 'ready', tookMs: event.tookMs, version: event.version }) }
     case 'service-exited':
       return {
-        services: withService(state, event, { status: event.expected && event.code === 0 ? 'done' : 'exited' }),
-        log: event.expected ? state.log : appendLog(state, event.atMs, event.service, `died: ${event.signal ?? `exit code ${event.code}`}`),
+        services: withService(state, event, { status: event.expected && event.code === 0 ? 'done' : wasKilled(state, event) ? 'killed' : 'exited' }),
+        log: event.expected ? state.log : appendLog(state, event.atMs, event.service, `died: ${howItDied(event)}`),
       }
     case 'service-restarted':
       return { services: withService(state, event, { status: 'restarting', restarts: event.attempt }) }
     case 'log':
       return { log: appendLog(state, event.atMs, event.service, event.line) }
+    case 'scaled': {
+      const { atMs, service, from, to, says } = event
+      return { scalings: [...state.scalings, { atMs, service, from, to, says }], log: appendLog(state, atMs, 'lab', `${service} ${from} → ${to} replicas: ${says}`) }
+    }
     case 'alert':
       return {
         alerts: [
@@ -108,17 +135,27 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
         log: appendLog(state, event.atMs, 'alert', `${event.on ? 'raised' : 'cleared'}: ${event.says}`),
       }
     case 'fault-injected':
-      return { faults: [...state.faults, { fault: event.fault, service: event.service, injectedAtMs: event.atMs }] }
+      return {
+        faults: [...state.faults, { fault: event.fault, service: event.service, replica: event.replica, forMs: event.forMs, injectedAtMs: event.atMs }],
+        services: event.fault === 'pause' ? withService(state, event, { status: 'paused' }) : state.services,
+        log: appendLog(state, event.atMs, 'fault', `${faultLabel(event)} injected`),
+      }
     case 'fault-healed':
       return {
         faults: state.faults.map((fault) =>
-          fault.fault === event.fault && fault.service === event.service && fault.healedAtMs === undefined ? { ...fault, healedAtMs: event.atMs } : fault,
+          isOpen(fault, event) && fault.fault === event.fault ? { ...fault, healedAtMs: event.atMs, tookMs: event.tookMs } : fault,
         ),
+        services: event.fault === 'pause' ? withService(state, event, { status: 'ready' }) : state.services,
+        log: appendLog(state, event.atMs, 'fault', `${faultLabel(event)} healed`),
       }
     case 'note':
       return { notes: [...state.notes, { level: event.level, says: event.says }], log: appendLog(state, event.atMs, 'lab', event.says) }
     case 'settled':
       return { settle: { tookMs: event.tookMs, backlog: event.backlog, drained: event.drained } }
+    case 'seeding':
+      return { seeding: { written: event.written, orders: event.orders } }
+    case 'seeded':
+      return { seeded: { orders: event.orders, days: event.days, seconds: event.seconds, perSecond: event.perSecond } }
     case 'reconciling':
       return { reconciledRows: event.rows }
     case 'phase-measured':
@@ -133,6 +170,20 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
     case 'run-ended':
       return { stage: 'ended', phase: undefined, ended: { status: event.status, exitCode: event.exitCode, why: event.why } }
   }
+}
+
+/** `kill worker`, `kill api.2`: the same words in charts, lines and tables. */
+export function faultLabel({ fault, service, replica }: { fault: string; service: string; replica?: number }): string {
+  return `${fault} ${service}${(replica ?? 1) === 1 ? '' : `.${replica}`}`
+}
+
+function isOpen(fault: FaultState, { service, replica }: { service: string; replica: number }): boolean {
+  return fault.service === service && fault.replica === replica && fault.healedAtMs === undefined
+}
+
+/** A fault took it away, and nothing else. */
+function wasKilled(state: RunState, event: { service: string; replica: number; expected: boolean }): boolean {
+  return event.expected && state.faults.some((fault) => isOpen(fault, event))
 }
 
 function withService(state: RunState, key: { service: string; replica: number }, patch: Partial<ServiceState>): ServiceState[] {

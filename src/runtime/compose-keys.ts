@@ -12,12 +12,13 @@ export const COMPOSE_KEYS: Readonly<Record<string, ComposeKey>> = {
   name: { by: 'docker', says: 'project name' },
   version: { by: 'docker', says: 'obsolete, for old tools' },
   'x-*.**': { by: 'used', says: 'anchors to share between services' },
-  'volumes.**': { by: 'docker', says: 'locally every store has a data folder of the run' },
+  'volumes.**': { by: 'docker', says: 'locally every store has a data folder of the run, and our own services share ${DATA_FOLDER}' },
   'networks.**': { by: 'docker', says: 'locally everything is on 127.0.0.1' },
   'services.*': { by: 'used', says: 'one thing that runs' },
   'services.*.image': { by: 'docker', says: 'locally the provider brings its own binaries' },
   'services.*.build.**': { by: 'docker', says: 'how the image is made' },
   'services.*.command': { by: 'used', says: 'node: the role and its arguments; stores: the command of the public image' },
+  'services.*.entrypoint': { by: 'docker', says: 'only of a standby (x-lab.standbyOf): how its container becomes one; locally the provider sees to it' },
   'services.*.environment.*': { by: 'used', says: 'variables of the process; a name without a value is taken from the caller' },
   'services.*.depends_on.*.condition': {
     by: 'used',
@@ -35,7 +36,7 @@ export const COMPOSE_KEYS: Readonly<Record<string, ComposeKey>> = {
   'services.*.expose': { by: 'docker', says: 'documentation' },
   'services.*.healthcheck.**': { by: 'docker', says: 'locally every provider has a readiness check of its own' },
   'services.*.networks.**': { by: 'docker', says: 'locally everything is on 127.0.0.1' },
-  'services.*.volumes': { by: 'docker', says: 'locally every store has a data folder of the run' },
+  'services.*.volumes': { by: 'docker', says: 'locally every store has a data folder of the run, and our own services share ${DATA_FOLDER}' },
   'services.*.tmpfs': { by: 'docker', says: 'mounts of the container' },
   'services.*.hostname': { by: 'docker', says: 'name of the container' },
   'services.*.user': { by: 'docker', says: 'locally the user of the lab (postgres under root: nobody)' },
@@ -47,6 +48,7 @@ export const COMPOSE_KEYS: Readonly<Record<string, ComposeKey>> = {
   'services.*.logging.**': { by: 'docker', says: 'locally output goes to logs/<service>.log' },
   'services.*.x-lab.provider': { by: 'used', says: 'what kind of thing it is, so that the local runtime can run it without an image' },
   'services.*.x-lab.ports.*': { by: 'used', says: 'variable (`REDIS_PORT`) and the port inside the container; the host is `REDIS_HOST`' },
+  'services.*.x-lab.standbyOf': { by: 'used', says: 'postgres: a streaming replica of this service, made from a base backup when it first starts' },
   'services.*.x-lab.entry': { by: 'used', says: 'node: runs this script (relative to the compose file) in place of the system' },
 }
 

@@ -28,6 +28,8 @@ export interface ComposeService {
   ports: Record<string, number>
   /** node: absolute path of the script that stands in for the system. */
   entry?: string
+  /** postgres: name of the service it follows. */
+  standbyOf?: string
   stopGraceMs: number
   /** Others wait for it to end well, so it ends by itself. */
   oneShot: boolean
@@ -72,6 +74,9 @@ export function readStack(files: readonly ComposeFile[], env: Readonly<Record<st
     const checked = serviceSchema.safeParse(raw)
     if (checked.success) services[name] = toService(name, checked.data, merged.services as YamlMap, env)
     else problems.push(...checked.error.issues.map((issue) => place(['services', name, ...issue.path.map(String)], reason(issue))))
+    if (checked.data?.entrypoint && !checked.data['x-lab'].standbyOf) {
+      problems.push(place(['services', name, 'entrypoint'], 'only a standby (x-lab.standbyOf) has one: the local runtime could not do the same for others'))
+    }
   }
   const names = Object.keys(isMap(merged.services) ? merged.services : {})
   problems.push(...crossChecks(Object.values(services), names).map(({ path, says }) => place(path, says)))
@@ -112,6 +117,7 @@ const oneOf = (names: readonly string[]) => `expected one of ${names.join(', ')}
 const serviceSchema = z.looseObject({
   image: z.string().optional(),
   command: z.union([z.string(), z.array(scalar)], { error: 'expected text or a list of words' }).nullish(),
+  entrypoint: z.array(z.string(), { error: 'expected a list of words' }).optional(),
   environment: z.record(z.string(), scalar.nullable()).default({}),
   depends_on: z
     .record(z.string(), z.looseObject({ condition: z.enum(CONDITIONS, { error: oneOf(CONDITIONS) }).default('service_started') }))
@@ -132,6 +138,7 @@ const serviceSchema = z.looseObject({
         z.number({ error: 'expected a port number' }).int().min(1).max(65_535),
       ).default({}),
       entry: z.string().optional(),
+      standbyOf: z.string().optional(),
     },
     { error: 'is missing; every service needs x-lab: { provider: … }' },
   ),
@@ -165,6 +172,7 @@ function toService(name: string, raw: z.output<typeof serviceSchema>, all: YamlM
     restart: { policy, ...(max === undefined ? {} : { max: Number(max) }) },
     ports: lab.ports,
     entry: lab.entry,
+    standbyOf: lab.standbyOf,
     stopGraceMs: durationMs(raw.stop_grace_period),
     oneShot: awaited,
   }
@@ -182,6 +190,7 @@ function crossChecks(services: readonly ComposeService[], names: readonly string
       problems.push({ path: [...at, 'deploy', 'replicas'], says: `${service.replicas} replicas of a ${service.provider}: only provider node has replicas` })
     }
     if (service.provider !== 'node' && service.entry) problems.push({ path: [...at, 'x-lab', 'entry'], says: 'only provider node runs a script' })
+    problems.push(...standbyProblems(service, services).map((says) => ({ path: [...at, 'x-lab', 'standbyOf'], says })))
     if (service.oneShot && ['always', 'unless-stopped'].includes(service.restart.policy)) {
       problems.push({ path: [...at, 'restart'], says: `others wait for it to end, and ${service.restart.policy} would start it again for ever` })
     }
@@ -192,6 +201,16 @@ function crossChecks(services: readonly ComposeService[], names: readonly string
     }
   }
   return problems
+}
+
+/** What is copied must be there, be asked for the copy while it runs, and be able to say what it writes. */
+function standbyProblems({ provider, standbyOf, dependsOn }: ComposeService, services: readonly ComposeService[]): string[] {
+  if (standbyOf === undefined) return []
+  const primary = services.find(({ name }) => name === standbyOf)
+  if (provider !== 'postgres') return ['only provider postgres has standbys']
+  if (primary?.provider !== 'postgres' || primary.standbyOf !== undefined) return [`${standbyOf} is no PostgreSQL that could be followed`]
+  if (dependsOn[standbyOf] !== 'service_healthy') return [`needs depends_on: { ${standbyOf}: { condition: service_healthy } }`]
+  return []
 }
 
 /** Splits a command line into words as a shell would, with quotes and backslashes and nothing else. */

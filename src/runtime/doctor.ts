@@ -23,7 +23,7 @@ export interface Check {
 
 type Finding = Omit<Check, 'neededBy'>
 
-const OLDEST_NODE = [22, 12] as const
+const OLDEST_NODE = [22, 13] as const
 const LEAST_DISK_BYTES = 2 * 1024 ** 3
 const LEAST_MEMORY_BYTES = 1024 ** 3
 const LEAST_FILES = 4_096

@@ -28,9 +28,13 @@ export function chooseBase(bases: readonly { path: string; onDisk: boolean; pass
   return best.path
 }
 
+/** The folder that runs' folders are made in. */
+export function dataBase(): string {
+  return chooseBase(folderBases().map((path) => ({ path, onDisk: isOnDisk(path), passable: isPassable(path) })))
+}
+
 export function runFolder(runId: string): string {
-  const bases = folderBases().map((path) => ({ path, onDisk: isOnDisk(path), passable: isPassable(path) }))
-  return join(chooseBase(bases), `${FOLDER_PREFIX}${runId}`)
+  return join(dataBase(), `${FOLDER_PREFIX}${runId}`)
 }
 
 /** Makes the folder of a run (everybody may pass it, nobody may list it) with the name of its owner in it. @throws when it is there already */

@@ -46,6 +46,11 @@ export interface System extends AsyncDisposable {
   /** Host and port as seen from the lab: the variables of the compose files, resolved (`REDIS_HOST`, `REDIS_PORT`, `API_PORT` …). */
   env: Record<string, string>
   services: readonly RunningService[]
+  /**
+   * Brings a service of ours to so many replicas (1 to 100) and resolves when the new ones are ready, or the superfluous (the
+   * newest) have finished what they had in hand. Changes follow one another. Rejects once the system is being disposed.
+   */
+  scale(service: string, replicas: number): Promise<void>
   /** `http://host:port` of the api. */
   apiUrl: string
   /** Starts one more process of ours beside the stack (injector, subscribers), under the same watchdog and labels. */
@@ -60,8 +65,15 @@ export interface RunningService {
   service: string
   replica: number
   pid?: number
-  /** SIGKILL, as a crash. `restart: on-failure` may bring it back; `start` does. */
-  kill(): Promise<void>
+  /** Where its Prometheus text is, while it is ready and has any. */
+  metricsUrl?: string
+  /**
+   * SIGKILL, as a crash. Its restart policy may bring it back (`willRestart`); `start` does.
+   * With `hold` it stays away until `start`, whatever its policy says.
+   */
+  kill(options?: { hold?: boolean }): Promise<{ willRestart: boolean }>
+  /** Resolves when it is ready. Rejects when it has ended and nothing brings it back, or it takes too long. */
+  ready(signal: AbortSignal): Promise<void>
   /** Stops it in its own way (SIGTERM) and waits. */
   stop(): Promise<void>
   /** Brings it back after `kill` or `stop` with the same ports and data, and waits until it is ready. */

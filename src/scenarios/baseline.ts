@@ -15,6 +15,7 @@ export const baseline: Scenario = {
   connections: 256,
   timeoutMs: 10_000,
   retries: 0,
+  faults: [],
   settleSeconds: 120,
   expectations: [
     { metric: 'errorRate', phase: 'constant', atMost: 0.001 },

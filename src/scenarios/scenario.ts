@@ -9,20 +9,44 @@ const shape = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('saturation'), connections: z.int().min(1).max(1_000) }),
 ])
 
+/** Weights of the customers among all arrivals; they need not sum to 1. */
+const customers = z
+  .partialRecord(z.enum(CUSTOMERS), z.number().nonnegative())
+  .refine((weights) => Object.values(weights).some((weight) => weight > 0), { error: 'one customer must have a weight above 0' })
+
 const phase = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]*$/),
   seconds: z.number().positive(),
+  /** In arrivals of all customers, those who only read included. */
   shape,
+  /** Instead of the scenario's, while this phase is on. */
+  customers: customers.optional(),
   /** Warm-up is driven and accounted for like the rest, and left out of the figures. */
   warmup: z.boolean().default(false),
 })
 
 const expectation = z.strictObject({
-  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'freshnessP99Ms', 'drainSeconds', 'reach']),
+  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'readErrorRate', 'freshnessP99Ms', 'drainSeconds', 'reach']),
   /** A phase's name; absent: the whole measured run. */
   phase: z.string().optional(),
   atMost: z.number().optional(),
   atLeast: z.number().optional(),
+})
+
+/** What can be broken on purpose. */
+export const FAULTS = ['kill', 'pause'] as const
+
+const fault = z.strictObject({
+  fault: z.enum(FAULTS),
+  /** Compose service; its first replica unless `replica` says otherwise. */
+  service: z.string(),
+  replica: z.int().min(1).default(1),
+  /** Since the load's start; stretched with the phases by `--duration`. */
+  atSeconds: z.number().nonnegative(),
+  /** Never stretched: timeouts and back-offs do not stretch either. Absent: the fault's own default. */
+  forSeconds: z.number().positive().optional(),
+  /** By `--fault`: the scenario's expectations do not reckon with it. */
+  added: z.boolean().default(false),
 })
 
 export const scenarioSchema = z.strictObject({
@@ -33,11 +57,13 @@ export const scenarioSchema = z.strictObject({
   /** Arrivals per second at rate 1. */
   baseRate: z.number().positive(),
   phases: z.array(phase).min(1),
-  customers: z.partialRecord(z.enum(CUSTOMERS), z.number().nonnegative()),
+  customers,
   subscribers: z.int().min(0).max(20_000),
   connections: z.int().min(1).max(10_000),
   timeoutMs: z.int().min(10).max(120_000),
   retries: z.int().min(0).max(10).default(0),
+  /** What is broken when, while the load goes on. */
+  faults: z.array(fault).default([]),
   /** How long the backlog may take to drain after the load. */
   settleSeconds: z.number().positive(),
   expectations: z.array(expectation),
@@ -46,4 +72,5 @@ export const scenarioSchema = z.strictObject({
 /** Data only: what load, for how long, watched by how many, and what is expected of it. */
 export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioPhase = Scenario['phases'][number]
+export type ScenarioFault = Scenario['faults'][number]
 export type Expectation = Scenario['expectations'][number]

@@ -18,6 +18,7 @@ export const spike: Scenario = {
   connections: 256,
   timeoutMs: 10_000,
   retries: 0,
+  faults: [],
   settleSeconds: 60,
   expectations: [
     { metric: 'errorRate', atMost: 0.001 },

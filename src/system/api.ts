@@ -9,6 +9,7 @@ import { openApi } from './openapi.ts'
 import { isMediaType, orderEndpoint, sendError } from './order-endpoint.ts'
 import page from './page.html?raw'
 import { answerFor, Refusal } from './problem.ts'
+import { recycleConnections } from './recycling.ts'
 import { serveSockets } from './sockets.ts'
 import { parseBatch } from './validation.ts'
 
@@ -25,6 +26,8 @@ const LIMITS = {
 }
 const MAX_CONNECTIONS = 12_000
 const STOP_WITHIN_MS = 3_000
+/** Of a replica that others stand in for. Longer than clients of the usual kind keep a connection idle. */
+const DRAIN_WITHIN_MS = 4_500
 
 export interface Api extends AsyncDisposable {
   /** Where it listens. */
@@ -33,14 +36,23 @@ export interface Api extends AsyncDisposable {
   ready(): boolean
 }
 
+export interface ApiOptions {
+  /** With `autoscale=on`: after how long a connection is ended with an answer, ms. */
+  recycleAfterMs?: number
+  /** Publish the meter in the registry of the process, which has room for one. */
+  exposed?: boolean
+}
+
 /** One API replica: every endpoint of the system over one backend. Port 0: any free one. */
-export async function startApi(architecture: Architecture, context: Context, address: { host: string; port: number }): Promise<Api> {
+export async function startApi(architecture: Architecture, context: Context, address: { host: string; port: number }, options: ApiOptions = {}): Promise<Api> {
+  const { recycleAfterMs, exposed = true } = options
   const backend = await architecture.api(context)
   const meter = createMeter()
-  exposeMeter(meter)
+  if (exposed) exposeMeter(meter)
   const app = buildApp(architecture.id, backend, meter, context)
   const payload = context.knobs['payload'] === 'diff' ? 'diff' : 'full'
   const sockets = serveSockets(app.server, backend, { payload, meter, log: context.log })
+  const recycling = context.knobs['autoscale'] === 'on' ? recycleConnections(app.server, recycleAfterMs) : undefined
   // Replicas share one port; whoever starts them has made sure that it was free.
   const listening: ListenOptions = { ...address, reusePort: address.port !== 0 }
   const url = await app.listen(listening)
@@ -48,8 +60,10 @@ export async function startApi(architecture: Architecture, context: Context, add
     url,
     ready: () => backend.ready().ok,
     async [Symbol.asyncDispose]() {
+      const drained = recycling?.drain(DRAIN_WITHIN_MS)
       await sockets[Symbol.asyncDispose]()
-      const late = setTimeout(() => app.server.closeAllConnections(), STOP_WITHIN_MS)
+      await drained
+      const late = setTimeout(() => app.server.closeAllConnections(), recycling ? 0 : STOP_WITHIN_MS)
       await app.close()
       clearTimeout(late)
       await backend[Symbol.asyncDispose]()
@@ -81,6 +95,7 @@ export function buildApp(id: string, backend: Backend, meter: Meter, context: Co
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') throw new Refusal(415, { error: 'content-encoding is not supported: send the body as it is' })
     const orders = parseBatch(String(request.body ?? ''), isMediaType(request.headers['content-type'], NDJSON), Date.now())
+    await backend.admit?.(request.raw, orders.length)
     await backend.publish(orders)
     meter.accepted += orders.length
     return sendJson(reply.code(backend.accepted), `{"count":${orders.length},"ids":${JSON.stringify(orders.map((it) => it.id))}}`)
@@ -97,7 +112,7 @@ export function buildApp(id: string, backend: Backend, meter: Meter, context: Co
 
 /** What describes the service rather than the orders. */
 function serveMeta(app: FastifyInstance, id: string, backend: Backend): void {
-  const description = JSON.stringify(openApi(id, backend.accepted))
+  const description = JSON.stringify(openApi(id, backend.accepted, backend.admit !== undefined))
   const html = page.replaceAll('{{arch}}', id)
   app.get('/', async (_request, reply) => reply
     .header('content-security-policy', "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'")

@@ -10,8 +10,28 @@ export interface Guarantee {
   level: 'none' | 'at-most-once' | 'at-least-once' | 'effectively-once'
   /** One sentence, in the words of a report. */
   says: string
-  /** May an accepted event be missing at the end? `false`, or after which services went away, and which events then. */
-  mayLose: false | { after: readonly string[]; says: string }
+  /** May an accepted event be missing at the end? `false`, or what may be missing after which services went away. */
+  mayLose: false | AllowedLoss
+}
+
+/**
+ * Accepted events may be missing once one of these services was killed or died: those accepted from so long before it
+ * went away until it was ready again. Any other lost event breaks the promise.
+ */
+export interface AllowedLoss {
+  /** Compose services. */
+  after: readonly string[]
+  /** Which events, in the words of a report. */
+  says: string
+  /**
+   * How far before it went away: ms; back to the newest event that was stored before (what was accepted later it may have
+   * held uncommitted; default); or everything accepted until then.
+   */
+  reachesBackMs?: number | 'last-commit' | 'everything'
+  /** By service, how long after it was ready again: until whoever lost its connection has found it, or has subscribed again. Default 0. */
+  reachesOnMs?: Readonly<Record<string, number>>
+  /** Does being paused count as going away? Default: no, as what is paused forgets nothing. */
+  evenPaused?: boolean
 }
 
 export interface AnalyticsQuery {
@@ -101,7 +121,8 @@ export interface Architecture<Shape extends ZodRawShape = ZodRawShape> {
   judge(context: Context<Infer<ZodObject<Shape>>>): Promise<Judge>
   /** Where a process of ours can be killed on purpose: `<service>:<point>`. */
   failpoints: readonly string[]
-  faults: readonly FaultExpectation[]
+  /** What faults must look like, where it depends on the knobs as a function of them. */
+  faults: readonly FaultExpectation[] | ((knobs: Infer<ZodObject<Shape>>) => readonly FaultExpectation[])
 }
 
 /** The broker or store is away and nothing was written: 503 + Retry-After. */

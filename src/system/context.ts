@@ -5,6 +5,8 @@ export interface Context<Knobs = Record<string, unknown>> {
   knobs: Knobs
   /** Host and port of a backend, from `<NAME>_HOST` / `<NAME>_PORT`: `address('redis')`. Throws when unset, naming the variables. */
   address(backend: string): { host: string; port: number }
+  /** The folder whose files all services see, from `LAB_DATA`. Throws when unset. */
+  dataFolder(): string
   /** One line to this service's log. */
   log(line: string): void
   /** Ends the process with SIGKILL when `LAB_FAILPOINT` names this point; otherwise nothing. */
@@ -55,6 +57,12 @@ function isFirst(path: string): boolean {
   }
 }
 
+function dataFolderFrom(env: Env): string {
+  const folder = env['LAB_DATA']
+  if (!folder) throw new Error('LAB_DATA is not set: the folder in which services share files, such as /data')
+  return folder
+}
+
 /** A context from environment-like variables: a service's own, or those a running system was resolved to. */
 export function createContext<Knobs>(
   parts: { env: Env; knobs: Knobs; signal: AbortSignal; role?: string; log?: (line: string) => void },
@@ -62,6 +70,7 @@ export function createContext<Knobs>(
   return {
     knobs: parts.knobs,
     address: addressesFrom(parts.env),
+    dataFolder: () => dataFolderFrom(parts.env),
     log: parts.log ?? (() => {}),
     failpoint: failpointFrom(parts.env, parts.role ?? ''),
     signal: parts.signal,

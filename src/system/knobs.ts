@@ -33,6 +33,9 @@ interface KnobSchema {
   const?: KnobValue
   minimum?: number
   maximum?: number
+  pattern?: string
+  /** In words, where a schema cannot say it (`.meta({ allowed })`). */
+  allowed?: string
   default?: KnobValue
   description?: string
 }
@@ -85,7 +88,7 @@ export function parseKnobs(architecture: Architecture, given: Record<string, str
     const schema = schemas[name] ?? {}
     const value = given[name] ?? ''
     const suggestion = schema.enum && nearestName(value, schema.enum.map(String))
-    const problem = `${name} cannot be ${JSON.stringify(value)}`
+    const problem = issue.code === 'custom' ? issue.message : `${name} cannot be ${JSON.stringify(value)}`
     problems.push({ name, value, allowed: allowedValues(schema), problem, ...(suggestion !== undefined && { suggestion }) })
   }
   return problems.length === 0 ? { ok: true, knobs: parsed.data as Knobs } : { ok: false, problems }
@@ -120,9 +123,11 @@ function coerce(value: string, schema: KnobSchema): KnobValue {
 }
 
 function allowedValues(schema: KnobSchema): string {
+  if (schema.allowed !== undefined) return schema.allowed
   if (schema.enum) return schema.enum.join(' | ')
   if (schema.const !== undefined) return String(schema.const)
   if (schema.type === 'boolean') return 'true | false'
+  if (schema.pattern !== undefined) return `what matches ${schema.pattern}`
   if (schema.minimum === undefined && schema.maximum === undefined) return schema.type ?? 'anything'
   return `${schema.minimum ?? '…'} … ${schema.maximum ?? ''}${schema.type === 'integer' ? ' (integer)' : ''}`
 }

@@ -1,5 +1,9 @@
 import { createServer } from 'node:http'
-import { collectDefaultMetrics, Counter, Gauge, register } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, register, Registry } from 'prom-client'
+
+/** The system's own metrics, apart from those of the Node process in the default registry. */
+const own = new Registry()
+const registers = [own]
 
 /** What became of what clients sent to this process; plain numbers, so that the hot path pays an increment. */
 export interface Meter {
@@ -25,9 +29,9 @@ export function exposeMeter(meter: Meter): void {
   counter('lab_events_accepted_total', 'Events answered with a 2xx.', () => meter.accepted)
   counter('lab_pushes_total', 'Dashboard frames written to sockets.', () => meter.pushes)
   counter('lab_slow_sockets_closed_total', 'Sockets closed with 1013 as they did not keep up.', () => meter.slowSocketsClosed)
-  new Gauge({ name: 'lab_sockets', help: 'Open dashboard sockets.', collect() { this.set(meter.sockets) } })
+  gauge('lab_sockets', 'Open dashboard sockets.', () => meter.sockets)
   new Counter({
-    name: 'lab_requests_refused_total', help: 'Order requests answered with an error, by status.', labelNames: ['status'],
+    name: 'lab_requests_refused_total', help: 'Order requests answered with an error, by status.', labelNames: ['status'], registers,
     collect() {
       this.reset()
       for (const [status, requests] of meter.refused) this.inc({ status }, requests)
@@ -37,11 +41,11 @@ export function exposeMeter(meter: Meter): void {
 
 /** A counter whose value is kept elsewhere and read when it is scraped. */
 export function counter(name: string, help: string, read: () => number): void {
-  new Counter({ name, help, collect() { this.reset(); this.inc(read()) } })
+  new Counter({ name, help, registers, collect() { this.reset(); this.inc(read()) } })
 }
 
 export function gauge(name: string, help: string, read: () => number): void {
-  new Gauge({ name, help, collect() { this.set(read()) } })
+  new Gauge({ name, help, registers, collect() { this.set(read()) } })
 }
 
 export function startProcessMetrics(): void {
@@ -49,14 +53,19 @@ export function startProcessMetrics(): void {
 }
 
 export const metricsType = register.contentType
-export const renderMetrics = (): Promise<string> => register.metrics()
+export const renderMetrics = async (): Promise<string> => `${await register.metrics()}\n${await own.metrics()}`
 
-/** `/metrics` and `/livez` of a process that has no API. Port 0: any free one. Resolves with the port once it listens. */
+/**
+ * `/metrics` and `/livez` of one process, on a port of its own. `/metrics?only=lab` leaves out what tells of the Node process.
+ * Port 0: any free one. Resolves with the port once it listens.
+ */
 export async function serveMetrics(host: string, port: number): Promise<AsyncDisposable & { port: number }> {
   const server = createServer((request, response) => {
     if (request.url === '/livez') return void response.end('ok\n')
-    if (request.url !== '/metrics') return void response.writeHead(404).end()
-    renderMetrics().then((text) => response.writeHead(200, { 'content-type': metricsType }).end(text), () => response.writeHead(500).end())
+    const [path, query] = request.url?.split('?', 2) ?? []
+    if (path !== '/metrics') return void response.writeHead(404).end()
+    const rendered = query === 'only=lab' ? own.metrics() : renderMetrics()
+    rendered.then((text) => response.writeHead(200, { 'content-type': metricsType }).end(text), () => response.writeHead(500).end())
   })
   server.unref()
   await new Promise<void>((resolve, reject) => {

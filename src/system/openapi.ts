@@ -5,10 +5,9 @@ type Json = Record<string, unknown>
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
 const json = (schema: Json, description: string): Json => ({ description, content: { 'application/json': { schema } } })
 const failure = (description: string): Json => json(ref('Error'), description)
-const retryLater: Json = {
-  ...failure('The broker or store is away, or the backlog is full; nothing was written.'),
-  headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } },
-}
+const retryAfter: Json = { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer', minimum: 1 } } } }
+const retryLater: Json = { ...failure('The broker or store is away, or the backlog is full; nothing was written.'), ...retryAfter }
+const tooMany: Json = { ...failure('This customer (`X-Customer`, else the address) has sent more events than its limit allows; nothing was written.'), ...retryAfter }
 const object = (properties: Json, optional: string[] = []): Json => ({
   type: 'object', properties, required: Object.keys(properties).filter((it) => !optional.includes(it)), additionalProperties: false,
 })
@@ -18,14 +17,15 @@ const count: Json = { type: 'integer', minimum: 0 }
 const text: Json = { type: 'string' }
 const time: Json = { type: 'string', format: 'date-time' }
 
-/** The description at `/openapi.json` (OpenAPI 3.1). Tests compare its paths with the routes and its answers with real ones. */
-export function openApi(architecture: string, accepted: 201 | 202): Json {
+/** The description at `/openapi.json` (OpenAPI 3.1). Tests compare its paths with the routes and its answers with real ones. `limited`: customers have a rate limit. */
+export function openApi(architecture: string, accepted: 201 | 202, limited = false): Json {
   const says = accepted === 201 ? 'Stored.' : 'Handed to the broker; stored soon. The same answer for an id that is stored already.'
   const posted = (schema: Json): Json => ({
     [accepted]: json(schema, says),
     400: failure('A field, or the JSON, is wrong; of a batch every failing index is named.'),
     413: failure('The body is too large.'),
     415: failure('The content type or encoding is not supported.'),
+    ...(limited && { 429: tooMany }),
     503: retryLater,
     504: failure('The broker did not answer: it may have been written. Send it again with the same id.'),
   })

@@ -24,6 +24,9 @@ export function orderEndpoint(backend: Backend, meter: Meter, log: (line: string
     const headers = request.headers
     const problem = headerProblem(headers['content-type'], headers['content-length'], headers['content-encoding'])
     if (problem !== undefined) return giveUp(request, response, problem, refuse)
+    const admission = backend.admit?.(request, 1)
+    // A client that goes before its body is here leaves nobody to tell.
+    admission?.catch(() => {})
     let body: Buffer | undefined
     request.on('data', (chunk: Buffer) => {
       if (body !== undefined && body.length > ORDER_LIMIT_BYTES) return
@@ -32,21 +35,26 @@ export function orderEndpoint(backend: Backend, meter: Meter, log: (line: string
     })
     request.on('end', () => {
       if (response.headersSent) return
-      try {
-        const order = parseOrder(body ?? EMPTY, Date.now())
-        backend.publish([order]).then(
-          () => {
-            meter.accepted += 1
-            const text = `{"id":"${order.id}"}`
-            response.writeHead(status, ACCEPTED_HEADERS)
-            response.end(text)
-          },
-          (error: unknown) => refuse(response, error),
-        )
-      } catch (error) {
-        refuse(response, error)
-      }
+      if (admission === undefined) take(body ?? EMPTY, response)
+      else admission.then(() => take(body ?? EMPTY, response), (error: unknown) => refuse(response, error))
     })
+  }
+
+  function take(body: Buffer, response: ServerResponse): void {
+    try {
+      const order = parseOrder(body, Date.now())
+      backend.publish([order]).then(
+        () => {
+          meter.accepted += 1
+          const text = `{"id":"${order.id}"}`
+          response.writeHead(status, ACCEPTED_HEADERS)
+          response.end(text)
+        },
+        (error: unknown) => refuse(response, error),
+      )
+    } catch (error) {
+      refuse(response, error)
+    }
   }
 }
 

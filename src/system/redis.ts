@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import type { Context } from './context.ts'
 
 /**
  * A connection that never hides an outage: nothing is queued while it is away, nothing is sent twice on reconnecting
  * (a command whose connection broke may have run), and what was in flight fails at once.
  */
-export function connectRedis(context: Context, purpose: string): Redis {
+export function connectRedis(context: Context, purpose: string, more: RedisOptions = {}): Redis {
   const { host, port } = context.address('redis')
   const redis = new Redis({
     host,
@@ -20,6 +20,7 @@ export function connectRedis(context: Context, purpose: string): Redis {
     connectTimeout: 1_000,
     disconnectTimeout: 500,
     retryStrategy: (attempt) => Math.min(25 * attempt, 250),
+    ...more,
   })
   let away = false
   redis.on('error', (error: Error) => {

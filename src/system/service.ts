@@ -52,18 +52,29 @@ async function runSetup(architecture: Architecture, context: Context): Promise<v
 
 async function runApi(architecture: Architecture, context: Context): Promise<AsyncDisposable> {
   startProcessMetrics()
+  // The replicas share the port of the API: what it tells is of any of them.
+  const metrics = await serveMetricsHere()
   const port = Number(process.env['API_PORT'] ?? 8005)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new BadUsage(`API_PORT is ${JSON.stringify(process.env['API_PORT'])}: expected 0 to 65535`)
   const api = await startApi(architecture, context, { host: process.env['LAB_HOST'] ?? '127.0.0.1', port })
   log(`listening on ${api.url}`)
   while (!context.signal.aborted && !api.ready()) await sleep(READY_POLL_MS)
-  log(`ready on ${api.url}`)
-  return api
+  log(`ready on ${api.url}, metrics on port ${metrics.port}`)
+  return {
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]()
+      await metrics[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function serveMetricsHere(): ReturnType<typeof serveMetrics> {
+  return serveMetrics(process.env['LAB_HOST'] ?? '127.0.0.1', Number(process.env['METRICS_PORT'] ?? 0))
 }
 
 async function runRole(architecture: Architecture, context: Context): Promise<AsyncDisposable> {
   startProcessMetrics()
-  const metrics = await serveMetrics(process.env['LAB_HOST'] ?? '127.0.0.1', Number(process.env['METRICS_PORT'] ?? 0))
+  const metrics = await serveMetricsHere()
   const service = await architecture.roles[role]!(context)
   log(`ready, metrics on port ${metrics.port}`)
   return {

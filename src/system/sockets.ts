@@ -44,6 +44,7 @@ export function serveSockets(server: Server, backend: Backend, options: { payloa
   let stale = true
   let busy = false
   let lastPushMs = 0
+  let listening: Disposable | undefined
 
   function wake(): void {
     if (timer !== undefined || busy || clients.size === 0) return
@@ -102,10 +103,25 @@ export function serveSockets(server: Server, backend: Backend, options: { payloa
     setTimeout(() => client.socket.terminate(), 2_000).unref()
   }
 
+  /** The backend need not watch for changes, which may cost it a query each time, while nobody would hear of them. */
+  function listenWhileNeeded(): void {
+    meter.sockets = clients.size
+    if (clients.size > 0 && listening === undefined) {
+      stale = true
+      listening = backend.onChange(() => {
+        stale = true
+        wake()
+      })
+    } else if (clients.size === 0) {
+      listening?.[Symbol.dispose]()
+      listening = undefined
+    }
+  }
+
   function join(socket: WebSocket, stream: Duplex): void {
     const client: Client = { socket, stream, version: -1, answeredPing: true }
     clients.add(client)
-    meter.sockets = clients.size
+    listenWhileNeeded()
     socket.on('pong', () => { client.answeredPing = true })
     socket.on('message', (data) => {
       if (isFullRequest(String(data))) {
@@ -116,7 +132,7 @@ export function serveSockets(server: Server, backend: Backend, options: { payloa
     socket.on('error', () => {})
     socket.on('close', () => {
       clients.delete(client)
-      meter.sockets = clients.size
+      listenWhileNeeded()
     })
     wake()
   }
@@ -140,15 +156,11 @@ export function serveSockets(server: Server, backend: Backend, options: { payloa
   }, HEARTBEAT_MS)
   heartbeat.unref()
   server.on('upgrade', upgrade)
-  const listening = backend.onChange(() => {
-    stale = true
-    wake()
-  })
 
   return {
     get open() { return clients.size },
     async [Symbol.asyncDispose]() {
-      listening[Symbol.dispose]()
+      listening?.[Symbol.dispose]()
       server.off('upgrade', upgrade)
       clearInterval(heartbeat)
       clearTimeout(timer)

@@ -41,6 +41,26 @@ describe('a plan', () => {
     await expect(plan(options)).rejects.toMatchObject({ name: 'LabError', exitCode: 2, message: expect.stringContaining(says) as string })
   })
 
+  test('faults: by time, aimed at what this architecture runs with these knobs', async () => {
+    const { scenario } = await plan({ set: ['consumers=2'], fault: ['pause:redis@30s+5s', 'kill:worker.2@20s'] })
+    expect(scenario.faults).toEqual([
+      { fault: 'kill', service: 'worker', replica: 2, atSeconds: 20, added: true },
+      { fault: 'pause', service: 'redis', replica: 1, atSeconds: 30, forSeconds: 5, added: true },
+    ])
+  })
+
+  test.each([
+    [{ fault: ['kill:wroker@20s'] }, /fault kill:wroker@20s: there is no service "wroker"\. Did you mean "worker"\? There are: api, postgres, redis, worker/],
+    [{ fault: ['kill:setup@20s'] }, /no service "setup"/],
+    [{ fault: ['kill:worker.2@20s'] }, /worker has 1 replica/],
+    [{ fault: ['kill:worker@57s'] }, /the load is over after 57 s/],
+    [{ fault: ['kill:worker@20s'], duration: '10' }, /the load is over after 10 s/],
+    [{ fault: ['kill:worker@20s+5s', 'pause:worker@22s'] }, /overlap/],
+    [{ fault: ['kil:worker@20s', 'kill:redis'], rate: 'x' }, /--rate x[\s\S]*--fault kil:worker@20s: there is no fault "kil"[\s\S]*--fault kill:redis: must read/],
+  ] as [Partial<RunOptions>, RegExp][])('%j is refused before anything starts', async (options, says) => {
+    await expect(plan(options)).rejects.toMatchObject({ name: 'LabError', exitCode: 2, message: expect.stringMatching(says) as string })
+  })
+
   test('all problems are named at once', async () => {
     await expect(plan({ scenario: 'x', rate: 'y', set: ['z'] })).rejects.toThrow(/scenario "x"[\s\S]*--rate y[\s\S]*--set z/)
   })

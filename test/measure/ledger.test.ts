@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LedgerPatch } from '../../src/load/control.ts'
 import { fates, NEVER_SENT, OK, REJECTED, sourceLedger, timesIn, UNKNOWN, type Fate } from '../../src/measure/ledger.ts'
-import { createLedgerFile, readLedger, timesOf } from '../../src/measure/ledger-file.ts'
+import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../../src/measure/ledger-file.ts'
 
 let folder: string
 let files = 0
@@ -179,6 +179,35 @@ describe('files', () => {
     appendFileSync(path, Buffer.alloc(5))
     expect((await readLedger(path)).sources).toEqual([])
   })
+})
+
+test('a stretch of time is a stretch of sequences, source by source', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ source: fc.constantFrom(8, 9), gapMs: fc.integer({ min: 0, max: 300 }), ship: fc.boolean() }), { minLength: 1, maxLength: 80 }), fc.array(fc.record({ fromMs: fc.option(fc.integer({ min: 990, max: 4_000 }), { nil: undefined }), lastsMs: fc.option(fc.nat(2_000), { nil: undefined }) }), { minLength: 1, maxLength: 3 }), async (events, drawn) => {
+      const path = newPath()
+      const ledgers = new Map([8, 9].map((source) => [source, sourceLedger(source)]))
+      const due = new Map<number, number[]>([[8, []], [9, []]])
+      const patches: (LedgerPatch | undefined)[] = []
+      let nowMs = 1_000
+      for (const { source, gapMs, ship } of events) {
+        ledgers.get(source)!.append((nowMs += gapMs))
+        due.get(source)!.push(nowMs)
+        if (ship) patches.push(ledgers.get(source)!.patch())
+      }
+      patches.push(...[...ledgers.values()].map((ledger) => ledger.patch()))
+      write(path, patches)
+      const stretches = drawn.map(({ fromMs, lastsMs }) => ({ fromMs, toMs: lastsMs === undefined ? undefined : (fromMs ?? 1_000) + lastsMs }))
+      const found = await sequencesIn(path, stretches)
+      for (const [source, times] of due) {
+        for (const [i, { fromMs = -Infinity, toMs = Infinity }] of stretches.entries()) {
+          const inside = times.flatMap((timeMs, sequence) => (timeMs >= fromMs && timeMs <= toMs ? [sequence] : []))
+          const [from, to] = found.get(source)?.[i] ?? [0, 0]
+          expect(times.flatMap((_, sequence) => (sequence >= from && sequence < to ? [sequence] : []))).toEqual(inside)
+        }
+      }
+    }),
+    { numRuns: 60 },
+  )
 })
 
 test('times stop where the bytes stop', () => {

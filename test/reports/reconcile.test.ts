@@ -4,6 +4,7 @@ import { orderBody } from '../../src/load/customers.ts'
 import { orderIdWriter, parseOrderId } from '../../src/load/order-id.ts'
 import type { Ledger } from '../../src/measure/ledger-file.ts'
 import { NEVER_SENT, OK, REJECTED, UNKNOWN, type Fate } from '../../src/measure/ledger.ts'
+import { allowedLoss } from '../../src/reports/allowed-loss.ts'
 import { isExact, reconcile } from '../../src/reports/reconcile.ts'
 import { addOrder, emptyDashboard, topProducts, type Dashboard } from '../../src/system/dashboard.ts'
 import type { StoredOrder } from '../../src/system/event.ts'
@@ -143,5 +144,37 @@ describe('reconcile', () => {
         })
       }),
     )
+  })
+})
+
+describe('loss that is allowed', () => {
+  const fates = Array.from<unknown, Fate>({ length: 60 }, () => OK)
+  const without = (...missing: number[]) => fates.map((_, n) => n).filter((n) => !missing.includes(n)).map((n) => rowOf(n))
+  const lossOf = async (rows: StoredOrder[]) => {
+    // Away from 20 to 30 ms after the start; event n is due at n ms and stored 5 ms later: the last one stored before is 15.
+    const away = { service: 'consumer', replica: 1, how: 'killed' as const, fromMs: START_MS + 20, toMs: START_MS + 30 }
+    return reconcile({
+      seed: SEED, runTag: TAG, ledger: ledgerOf(fates), dashboard: dashboardOf(rows), seen: [], loadFromMs: START_MS, loadToMs: START_MS + 60,
+      timesOf: async (wanted) => new Map([[SOURCE, new Map([...wanted].map(({ sequence }) => [sequence, START_MS + sequence]))]]),
+      persisted: (async function* () {
+        yield rows
+      })(),
+      allowed: allowedLoss({ after: ['consumer'], says: '' }, [away], () => 2),
+      sequencesIn: async (windows) => new Map([[SOURCE, windows.map(({ fromMs = START_MS, toMs = Infinity }) => [Math.max(0, fromMs - START_MS), Math.min(60, toMs - START_MS + 1)])]]),
+    })
+  }
+
+  test.each([
+    ['nothing missing', [], 0, 0],
+    ['while it was away', [20, 25, 30], 3, 3],
+    ['held when it went away', [16, 17], 2, 2],
+    ['accepted later than due', [14, 16], 2, 2],
+    ['stored too long ago to have been held', [5], 1, 0],
+    ['after it was back', [31], 1, 0],
+    ['some of each', [5, 22, 40], 3, 1],
+  ])('%s', async (_, missing, lost, lostExcused) => expect(await lossOf(without(...missing))).toMatchObject({ lost, lostExcused, miscounted: [] }))
+
+  test('what is not excused is named first', async () => {
+    expect((await lossOf(without(22, 40))).examples.lost).toEqual([idOf(40), idOf(22)])
   })
 })

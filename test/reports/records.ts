@@ -30,7 +30,7 @@ export const STARTED: RunStarted = {
 
 export const EXACT: Accounting = {
   scheduled: 1_000, ok: 1_000, rejected: 0, unknown: 0, neverSent: 0, stored: 1_000,
-  lost: 0, duplicated: 0, phantom: 0, unexpected: 0, altered: 0, recovered: 0, miscounted: [],
+  lost: 0, lostExcused: 0, duplicated: 0, phantom: 0, unexpected: 0, altered: 0, recovered: 0, miscounted: [],
   examples: { lost: [], duplicated: [], phantom: [], unexpected: [], altered: [] },
   neverVisible: 0,
 }

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { Accounting } from '../../src/reports/reconcile.ts'
 import { judge } from '../../src/reports/verdict.ts'
 import { latencies, phaseRecord, runRecord, STARTED } from './records.ts'
 
@@ -22,13 +23,20 @@ test('a backlog that does not drain fails the run with 7', () => {
   expect(judge(runRecord({ events: [{ type: 'settled', tookMs: 60_000, backlog: 12, drained: false }] }))).toMatchObject({ exitCode: 7 })
 })
 
-test('loss is excused by the guarantee only when what it names went away', () => {
+describe('loss that the guarantee allows', () => {
   const run = { ...STARTED, guarantee: { level: 'at-most-once' as const, says: '', mayLose: { after: ['redis'], says: 'the last 2 s' } } }
-  const fault = (service: string) => ({ type: 'fault-injected', fault: 'kill', service })
-  expect(judge({ ...runRecord({ accounting: { lost: 3 } }), run }).exitCode).toBe(7)
-  expect(judge({ ...runRecord({ accounting: { lost: 3 }, events: [fault('worker')] }), run }).exitCode).toBe(7)
-  expect(judge({ ...runRecord({ accounting: { lost: 3 }, events: [fault('redis')] }), run }).outcome).toBe('passed')
-  expect(judge({ ...runRecord({ accounting: { duplicated: 3 }, events: [fault('redis')] }), run }).exitCode).toBe(7)
+  const verdictOf = (accounting: Partial<Accounting>) => judge({ ...runRecord({ accounting }), run })
+
+  test('all of it: passed, and said', () => {
+    expect(verdictOf({ lost: 3, lostExcused: 3 })).toMatchObject({ outcome: 'passed', exitCode: 0, reasons: [], remarks: ['lost 3 of 1,000 accepted, as at-most-once allows'] })
+  })
+  test('a part of it: failed, with what lies outside', () => {
+    const verdict = verdictOf({ lost: 3, lostExcused: 1 })
+    expect(verdict).toMatchObject({ outcome: 'failed', exitCode: 7, reasons: ['2 of the 3 lost lie outside what the guarantee allows (the last 2 s)'] })
+    expect(verdict.remarks).toBeUndefined()
+  })
+  test('none of it: failed', () => expect(verdictOf({ lost: 3 })).toMatchObject({ exitCode: 7, reasons: ['3 lost (of 1,000 accepted)'] }))
+  test('excuses nothing else', () => expect(verdictOf({ lost: 3, lostExcused: 3, duplicated: 1 }).exitCode).toBe(7))
 })
 
 const late = phaseRecord({ histograms: { latency: latencies(2_000), sendLag: latencies(50_000) } })

@@ -36,11 +36,28 @@ test('an alert is raised once and cleared', () => {
 
 test('a fault is healed where it was injected', () => {
   const state = play(
-    { type: 'fault-injected', fault: 'kill', service: 'worker' },
-    { type: 'fault-injected', fault: 'kill', service: 'redis' },
-    { type: 'fault-healed', fault: 'kill', service: 'redis' },
+    { type: 'fault-injected', fault: 'kill', service: 'worker', replica: 1 },
+    { type: 'fault-injected', fault: 'kill', service: 'redis', replica: 1 },
+    { type: 'fault-healed', fault: 'kill', service: 'redis', replica: 1, tookMs: 5 },
   )
   expect(state.faults.map((fault) => fault.healedAtMs)).toEqual([undefined, 1_002])
+})
+
+test.each([
+  ['by a fault', true, 'killed'],
+  ['by itself', false, 'exited'],
+])('a service that was ended %s is told apart', (_, expected, status) => {
+  const worker = { service: 'worker', replica: 1 }
+  const fault = { type: 'fault-injected', fault: 'kill', ...worker }
+  const exit = { type: 'service-exited', ...worker, code: null, signal: 'SIGKILL', expected, willRestart: false, lastLines: [] }
+  expect(play(...(expected ? [fault] : []), exit).services[0]?.status).toBe(status)
+  expect(play(fault, { ...exit, expected: false }).services[0]?.status).toBe('exited')
+})
+
+test('a paused service is so until it is healed', () => {
+  const redis = { fault: 'pause', service: 'redis', replica: 1 }
+  expect(play({ type: 'fault-injected', ...redis }).services[0]?.status).toBe('paused')
+  expect(play({ type: 'fault-injected', ...redis }, { type: 'fault-healed', ...redis, tookMs: 0 }).services[0]?.status).toBe('ready')
 })
 
 test('the log is bounded, and earlier states keep their own', () => {

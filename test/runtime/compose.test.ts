@@ -19,6 +19,7 @@ function problemsOf(texts: string[], env: Record<string, string> = {}): readonly
   return []
 }
 
+const POSTGRES = '{ x-lab: { provider: postgres } }'
 const service = (more: string): string => `services:\n  a:\n    x-lab: { provider: node }\n    ${more}\n`
 
 describe('interpolation', () => {
@@ -137,7 +138,7 @@ describe('a stack', () => {
 
 describe('what is wrong is said with file, line and path', () => {
   it.each([
-    ['an unsupported key', service('entrypoint: x'), 'services.a.entrypoint', 'does not support'],
+    ['an unsupported key', service('privileged: true'), 'services.a.privileged', 'does not support'],
     ['a mistyped key', service('enviroment: {}'), 'services.a.enviroment', 'did you mean environment?'],
     ['a mistyped key of x-lab', 'services: { a: { x-lab: { provider: node, port: {} } } }', 'services.a.x-lab.port', 'did you mean ports?'],
     ['a mistyped extension', service('x-labs: {}'), 'services.a.x-labs', 'did you mean x-lab?'],
@@ -150,6 +151,10 @@ describe('what is wrong is said with file, line and path', () => {
     ['replicas that are no number', service('deploy: { replicas: many }'), 'services.a.deploy.replicas', 'number'],
     ['replicas of a store', 'services: { a: { deploy: { replicas: 2 }, x-lab: { provider: redis } } }', 'services.a.deploy.replicas', 'only provider node'],
     ['a script for a store', 'services: { a: { x-lab: { provider: redis, entry: x } } }', 'services.a.x-lab.entry', 'only provider node'],
+    ['a standby of nothing', `services: { p: ${POSTGRES}, r: { x-lab: { provider: postgres, standbyOf: q } } }`, 'services.r.x-lab.standbyOf', 'q is no PostgreSQL that could be followed'],
+    ['a standby that does not wait', `services: { p: ${POSTGRES}, r: { depends_on: [p], x-lab: { provider: postgres, standbyOf: p } } }`, 'services.r.x-lab.standbyOf', 'service_healthy'],
+    ['a standby of another kind', `services: { p: ${POSTGRES}, r: { x-lab: { provider: redis, standbyOf: p } } }`, 'services.r.x-lab.standbyOf', 'only provider postgres'],
+    ['an entrypoint elsewhere', service('entrypoint: [sh]'), 'services.a.entrypoint', 'only a standby'],
     ['a missing dependency', service('depends_on: [b]'), 'services.a.depends_on.b', 'there is no service b'],
     ['a circle', service('depends_on: [a]'), 'services.a.depends_on', 'a → a'],
     ['an unset variable', service('image: ${NOPE}'), 'services.a.image', 'NOPE is not set'],
@@ -179,6 +184,11 @@ describe('what is wrong is said with file, line and path', () => {
     const text = 'services: { a: { x-lab: { provider: redis, ports: { R_PORT: 1 } } }, b: { x-lab: { provider: redis, ports: { R_PORT: 1 } } } }'
     expect(problemsOf([text])[0]!.says).toContain('service a has R_PORT already')
   })
+})
+
+it('knows a standby, and its entrypoint', () => {
+  const text = `services: { p: ${POSTGRES}, r: { entrypoint: [bash, -c, x], depends_on: { p: { condition: service_healthy } }, x-lab: { provider: postgres, standbyOf: p } } }`
+  expect(read([text]).services.r).toMatchObject({ standbyOf: 'p' })
 })
 
 describe('order of start', () => {
@@ -218,9 +228,23 @@ describe('the compose files of the project', () => {
   const folder = new URL('../../compose/', import.meta.url)
   const architectures = readdirSync(folder).filter((name) => name.endsWith('.yaml') && name !== 'base.yaml')
   it.each(architectures)('base.yaml + %s can be read', (name) => {
-    const files = ['base.yaml', name].map((file) => ({ path: file, text: readFileSync(new URL(file, folder), 'utf8') }))
+    // An overlay, `v1.replica.yaml`, comes after the file of its architecture.
+    const own = name.split('.')[0] + '.yaml'
+    const files = [...new Set(['base.yaml', own, name])].map((file) => ({ path: file, text: readFileSync(new URL(file, folder), 'utf8') }))
     const stack = readStack(files, {})
     expect(stack.services.api).toMatchObject({ provider: 'node', command: ['api'], ports: { API_PORT: 8005 } })
+  })
+})
+
+describe('a standby', () => {
+  /** A server that replays the log must have at least as much of these as the one that wrote it. */
+  const BOUND = ['max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction']
+  it('of v1 has at least the limits of its primary', () => {
+    const files = ['base', 'v1', 'v1.replica'].map((name) => new URL(`../../compose/${name}.yaml`, import.meta.url)).map((url) => ({ path: url.pathname, text: readFileSync(url, 'utf8') }))
+    const { replica, postgres } = readStack(files, {}).services
+    const setting = (command: readonly string[], name: string) => Number(command.find((word) => word.startsWith(`${name}=`))?.split('=')[1] ?? 0)
+    for (const name of BOUND) expect(setting(replica!.command, name), name).toBeGreaterThanOrEqual(setting(postgres!.command, name))
+    expect(replica).toMatchObject({ standbyOf: 'postgres', ports: { REPLICA_PORT: 5432 } })
   })
 })
 

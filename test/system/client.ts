@@ -25,19 +25,33 @@ export interface Fates {
   unknown: Set<string>
 }
 
+export interface DriveOptions {
+  /** Orders in a request. */
+  batch?: number
+  inFlight?: number
+  attempts?: number
+  pauseMs?: number
+  /** Told when each order was first sent, and when it was settled. */
+  times?: Map<string, { sentAtMs: number; answeredAtMs: number }>
+}
+
 /**
  * Sends orders as they come, alone or in batches, several at a time, each until it is accepted or `attempts` are used up.
  * An order is `ok` when any attempt was; `rejected` when every attempt left nothing behind.
  */
-export async function drive(base: string, orders: readonly Order[], options: { batch?: number; inFlight?: number; attempts?: number; pauseMs?: number } = {}): Promise<Fates> {
-  const { batch = 1, inFlight = 16, attempts = 1, pauseMs = 0 } = options
+export async function drive(base: string, orders: readonly Order[], options: DriveOptions = {}): Promise<Fates> {
+  const { batch = 1, inFlight = 16, attempts = 1, pauseMs = 0, times = new Map() } = options
   const fates: Fates = { sent: new Map(orders.map((it) => [it.id, it])), ok: new Set(), rejected: new Set(), unknown: new Set() }
   let next = 0
   async function sender(): Promise<void> {
     while (next < orders.length) {
       const part = orders.slice(next, (next += batch))
+      const sentAtMs = Date.now()
       const fate = await sendUntilAccepted(base, part, attempts)
-      for (const { id } of part) fates[fate].add(id)
+      for (const { id } of part) {
+        fates[fate].add(id)
+        times.set(id, { sentAtMs, answeredAtMs: Date.now() })
+      }
       if (pauseMs > 0) await sleep(pauseMs)
     }
   }

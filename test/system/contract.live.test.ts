@@ -1,4 +1,13 @@
 import { contract } from './contract.ts'
 
 await contract('null', [])
+await contract('v0', ['redis'])
 await contract('v2', ['redis', 'postgres'])
+
+const none = () => false
+const buffered = (failpoint: string) => failpoint === 'api:after-publish' || failpoint.startsWith('buffer:')
+await contract('v1', ['postgres', 'redis'], { meets: (it) => !buffered(it) })
+await contract('v1', ['postgres'], { name: 'batch=50', knobs: { batch: '50' }, meets: none })
+await contract('v1', ['postgres'], { name: 'partition=range', knobs: { partition: 'range' }, meets: (it) => it.startsWith('api:') && !buffered(it) })
+await contract('v1', ['postgres', 'redis'], { name: 'write=buffer', knobs: { write: 'buffer' }, meets: buffered })
+await contract('v1', ['postgres'], { name: 'counters=table', knobs: { counters: 'table' }, meets: none })

@@ -10,15 +10,17 @@ import { loadArchitecture, type ArchitectureId } from '../../src/system/architec
 import { createContext } from '../../src/system/context.ts'
 import type { Dashboard } from '../../src/system/dashboard.ts'
 import type { StoredOrder } from '../../src/system/event.ts'
-import { envFromKnobs, parseKnobs } from '../../src/system/knobs.ts'
+import { envFromKnobs, parseKnobs, type Knobs } from '../../src/system/knobs.ts'
 
 /** One architecture, running for a test, and its judge. */
 export interface Stack extends AsyncDisposable {
   architecture: Architecture
+  /** Those it runs with. */
+  knobs: Knobs
   system: System
   judge: Judge
   url: string
-  events: RuntimeEvent[]
+  events: (RuntimeEvent & { atMs: number })[]
   /** A folder of the test's own. */
   folder: string
 }
@@ -31,18 +33,18 @@ export async function startStack(id: ArchitectureId, options: { knobs?: Record<s
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
   const folder = mkdtempSync(join(tmpdir(), 'contract-'))
   const stop = new AbortController()
-  const events: RuntimeEvent[] = []
+  const events: Stack['events'] = []
   const system = await local.up({
     runId: `contract-${process.pid}-${++started}`,
     files: composeFiles(architecture, parsed.knobs),
     env: { ...envFromKnobs(parsed.knobs), ...options.env?.(folder) },
     logDir: join(folder, 'logs'),
     signal: stop.signal,
-    on: (event) => void events.push(event),
+    on: (event) => void events.push({ ...event, atMs: Date.now() }),
   })
   const judge = await architecture.judge(createContext({ env: system.env, knobs: parsed.knobs, signal: stop.signal }))
   return {
-    architecture, system, judge, url: system.apiUrl, events, folder,
+    architecture, knobs: parsed.knobs, system, judge, url: system.apiUrl, events, folder,
     async [Symbol.asyncDispose]() {
       await judge[Symbol.asyncDispose]()
       await system[Symbol.asyncDispose]()

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkEntries, encodeOrder, MAX_ENTRY_RECORDS, RECORD_BYTES, recordAt, recordsIn, toBatch, type Entry } from '../../src/system/architectures/v2-redis-streams/codec.ts'
+import { checkEntries, MAX_ENTRY_RECORDS, recordAt, recordsIn, toBatch, type Entry } from '../../src/system/architectures/v2-redis-streams/codec.ts'
 import { entriesFor, entriesInBatch } from '../../src/system/architectures/v2-redis-streams/inbox.ts'
 import { parseRows } from '../../src/system/postgres/read-orders.ts'
 import { dashboardFromTotals, nameOf } from '../../src/system/postgres/totals.ts'
 import { ORDER_TYPES, PRODUCTS, STORES, type Order } from '../../src/system/event.ts'
+import { encodeOrder, RECORD_BYTES } from '../../src/system/record.ts'
 import { expectedDashboard, randomOrders, withoutMoment } from './orders.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 8)

@@ -31,7 +31,7 @@ export async function keepCommand(options: { arch: string; port: string; set: st
       signal: stop.signal,
       on: (event) => tell({ type: 'event', event }),
     })
-    const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: system.env, logDir }
+    const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: system.env, logDir, knobs }
     await remember(kept)
     tell({ type: 'up', kept })
     await untilAborted(stop.signal)

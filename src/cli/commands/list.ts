@@ -1,19 +1,21 @@
 import { basename } from 'node:path'
 import { loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
+import { faults } from '../../faults/index.ts'
 import { readRunFile, runFolders } from '../../run/find.ts'
 import { isAlive } from '../../runtime/processes.ts'
 import { scenarios } from '../../scenarios/index.ts'
 import { architectures } from '../../system/architectures/index.ts'
 import { describeKnobs } from '../../system/knobs.ts'
 
-const WHAT = ['all', 'architectures', 'scenarios', 'knobs', 'runs'] as const
+const WHAT = ['all', 'architectures', 'scenarios', 'faults', 'knobs', 'runs'] as const
 
 export async function listCommand(what: string, options: { arch?: string; json?: boolean; results: string }): Promise<void> {
   if (!(WHAT as readonly string[]).includes(what)) throw new LabError(EXIT.usage, `cannot list '${what}'`, `lab list ${WHAT.join(' | ')}`)
   const found: Record<string, unknown[]> = {}
   if (what === 'all' || what === 'architectures') found['architectures'] = await listArchitectures()
   if (what === 'all' || what === 'scenarios') found['scenarios'] = Object.values(scenarios).map(({ id, title, says, phases }) => ({ id, title, says, seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0) }))
+  if (what === 'all' || what === 'faults') found['faults'] = Object.entries(faults).map(([name, { says }]) => ({ name, says }))
   if (what === 'all' || what === 'knobs') found['knobs'] = await listKnobs(options.arch)
   if (what === 'runs') found['runs'] = await listRuns(options.results)
   process.stdout.write(options.json === true ? `${JSON.stringify(found, null, 2)}\n` : render(found))
@@ -54,6 +56,7 @@ function render(found: Record<string, unknown[]>): string {
 const RENDERERS: Record<string, (row: Record<string, unknown>) => string> = {
   architectures: ({ id, title, flow }) => `  ${String(id).padEnd(6)} ${title}\n${indent(String(flow))}`,
   scenarios: ({ id, title, says, seconds }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s)\n${indent(String(says))}`,
+  faults: ({ name, says }) => `  ${String(name).padEnd(10)} ${says}\n`,
   knobs: ({ arch, name, default: fallback, allowed, description }) => `  ${String(arch).padEnd(6)} ${`${name}=${fallback}`.padEnd(22)} ${allowed}\n${indent(String(description))}`,
   runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt}\n`,
 }

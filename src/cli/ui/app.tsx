@@ -5,6 +5,7 @@ import { arrange, type Cell } from './layout.ts'
 import type { PanelProps } from './pane.tsx'
 import { ChartPanel, CHARTS } from './panels/charts.tsx'
 import { ErrorsPanel } from './panels/errors.tsx'
+import { InsidePanel } from './panels/inside.tsx'
 import { FatesPanel } from './panels/fates.tsx'
 import { FlowPanel } from './panels/flow.tsx'
 import { Footer } from './panels/footer.tsx'
@@ -35,6 +36,7 @@ const TAB_PANELS = {
   services: ServicesPanel,
   log: LogPanel,
   errors: ErrorsPanel,
+  inside: InsidePanel,
   notes: NotesPanel,
   injector: InjectorPanel,
   verdict: VerdictPanel,

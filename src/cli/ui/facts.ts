@@ -64,6 +64,8 @@ export function progress(state: RunState): { says: string; share?: number; of?: 
       return { says: 'waiting for the run to begin' }
     case 'up':
       return bringUp(state)
+    case 'seed':
+      return seed(state)
     case 'load':
       return load(state)
     case 'settle':
@@ -103,6 +105,12 @@ function bringUp(state: RunState): ReturnType<typeof progress> {
   }
 }
 
+function seed({ run, seeding, seeded }: RunState): ReturnType<typeof progress> {
+  if (seeded) return { says: 'waiting for the dashboard to show the history' }
+  const { written, orders } = seeding ?? { written: 0, orders: run?.history ?? 0 }
+  return { says: `history: ${count(written)} of ${count(orders)} orders written`, share: orders > 0 ? written / orders : undefined }
+}
+
 function load(state: RunState): ReturnType<typeof progress> {
   const elapsed = elapsedSeconds(state)
   const planned = plannedSeconds(state)
@@ -137,7 +145,8 @@ export function beingTakenDown(state: RunState): boolean {
 
 export interface ServiceRow {
   name: string
-  status: 'ready' | 'starting' | 'done' | 'down' | 'stopped' | 'restarting' | ''
+  /** `killed` and `paused`: by a fault, on purpose; `down`: by itself. */
+  status: 'ready' | 'starting' | 'done' | 'down' | 'stopped' | 'killed' | 'paused' | 'restarting' | ''
   replicas: number
   restarts: number
   cpu?: number
@@ -154,13 +163,13 @@ export function serviceRows(state: RunState): ServiceRow[] {
   const rows: ServiceRow[] = names.map((name) => {
     const replicas = state.services.filter(({ service }) => service === name)
     const usage = state.last?.services[name]
-    const worst = (['exited', 'restarting', 'starting', 'ready', 'done'] as const).find((status) =>
+    const worst = (['exited', 'killed', 'paused', 'restarting', 'starting', 'ready', 'done'] as const).find((status) =>
       replicas.some((replica) => replica.status === status),
     )
     return {
       name: clean(name),
-      status: worst === 'exited' ? (endingNow ? 'stopped' : 'down') : (worst ?? ''),
-      replicas: usage?.replicas ?? replicas.filter(({ status }) => status !== 'exited').length,
+      status: worst === 'exited' || worst === 'killed' ? (endingNow ? 'stopped' : worst === 'killed' ? 'killed' : 'down') : (worst ?? ''),
+      replicas: usage?.replicas ?? replicas.filter(({ status }) => status !== 'exited' && status !== 'killed').length,
       restarts: replicas.reduce((sum, replica) => sum + replica.restarts, 0),
       cpu: usage?.cpu,
       rssBytes: usage?.rssBytes,

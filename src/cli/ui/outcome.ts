@@ -1,4 +1,5 @@
 import type { RunState } from '../../run/state.ts'
+import { HISTORY_WRONGS } from '../../reports/history.ts'
 import { lineCells, wrapWords, type Line, type Span } from './cells.ts'
 import { count, ms } from './format.ts'
 import { SYMBOLS, type Style } from './theme.ts'
@@ -12,7 +13,7 @@ export const OUTCOMES = {
 /** `lost 0 · duplicated 0 …`: whatever is above zero is marked. */
 export function accountingLines({ accounting }: RunState, width: number, { lags: withLags = true } = {}): Line[] {
   if (!accounting) return []
-  const { lost, duplicated, phantom, unexpected, altered, recovered, miscounted } = accounting
+  const { lost, lostExcused = 0, duplicated, phantom, unexpected, altered, recovered, miscounted } = accounting
   const wrong: [string, number][] = [
     ['lost', lost],
     ['duplicated', duplicated],
@@ -21,8 +22,11 @@ export function accountingLines({ accounting }: RunState, width: number, { lags:
     ['altered', altered],
     ['miscounted', miscounted.length],
   ]
+  const past = accounting.history
+  for (const kind of HISTORY_WRONGS) if (past && past[kind] > 0) wrong.push([`history ${kind}`, past[kind]])
+  const isExcused = lost > 0 && lostExcused === lost
   const pieces = wrong.map(([name, value]): Span =>
-    value > 0 ? { text: `${SYMBOLS.bad} ${name} ${count(value)}`, style: 'bad' } : { text: `${name} 0` },
+    name === 'lost' && isExcused ? { text: `${SYMBOLS.warn} lost ${count(lost)} (allowed)`, style: 'warn' } : value > 0 ? { text: `${SYMBOLS.bad} ${name} ${count(value)}`, style: 'bad' } : { text: `${name} 0` },
   )
   const fates = [
     `ok ${count(accounting.ok)}`,
@@ -30,6 +34,7 @@ export function accountingLines({ accounting }: RunState, width: number, { lags:
     `rejected ${count(accounting.rejected)}`,
     `unknown ${count(accounting.unknown)} (${count(recovered)} recovered)`,
     `never sent ${count(accounting.neverSent)}`,
+    ...(past ? [`history ${count(past.stored)} of ${count(past.orders)}`] : []),
   ].join(' · ')
   const lags = !withLags
     ? []

@@ -11,10 +11,10 @@ import { bringUp, takeDown } from './bring-up.ts'
 import { node } from './node.ts'
 import { reservePorts } from './ports.ts'
 import { postgres } from './postgres.ts'
-import { hostVariable, type Provider } from './provider.ts'
+import { hostVariable, type Backend, type Provider } from './provider.ts'
 import { redis } from './redis.ts'
 import { createReplica, type Replica } from './replica.ts'
-import { createSystem } from './system.ts'
+import { createSystem, SHARED_DATA } from './system.ts'
 import { createUndo } from './undo.ts'
 
 export const providers = { node, postgres, redis } satisfies Partial<Record<ProviderName, Provider>>
@@ -38,7 +38,8 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   await using undo = createUndo()
   const reservation = undo.use(await reservePorts(Object.keys(portVariables(files)), request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
   const addresses = addressesOf(reservation.ports)
-  const stack = readStack(files, { ...request.env, ...addresses })
+  const dataFolder = join(runFolder(runId), SHARED_DATA)
+  const stack = readStack(files, { ...request.env, ...addresses, DATA_FOLDER: dataFolder })
   const chosen = chooseProviders(stack)
 
   mkdirSync(request.logDir, { recursive: true })
@@ -46,26 +47,30 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   const watchdog = undo.use(await startWatchdog(runId, folder, join(request.logDir, 'watchdog.log')))
   // From here on whatever happens, nothing is left: what is undone last is what is set up first.
   makeRunFolder(folder)
+  mkdirSync(dataFolder, { mode: 0o700 })
   undo.defer(() => sweep(runId, folder))
 
   const marks = runMarks(runId, self())
   const replicas: Replica[] = []
   undo.defer(() => takeDown(stack, replicas))
   const emit = (event: RuntimeEvent): void => request.on(event)
+  const backends: Record<string, Backend> = {}
+  const make = (name: string, replica: number): Replica => {
+    const service = stack.services[name]!
+    const logPath = join(request.logDir, service.replicas > 1 || replica > 1 ? `${name}-${replica}.log` : `${name}.log`)
+    return createReplica({ service, replica, backend: backends[name]!, logPath, marks, emit, tell: watchdog.tell, readyWithinMs })
+  }
   const preparing = stack.order.map(async (name) => {
     const service = stack.services[name]!
-    const backend = await chosen[name]!.prepare(service, { addresses, folder: join(folder, name), marks, signal, onFetch: emit })
-    return Array.from({ length: service.replicas }, (_, index) => {
-      const logPath = join(request.logDir, service.replicas > 1 ? `${name}-${index + 1}.log` : `${name}.log`)
-      return createReplica({ service, replica: index + 1, backend, logPath, marks, emit, tell: watchdog.tell, readyWithinMs })
-    })
+    backends[name] = await chosen[name]!.prepare(service, { addresses, services: stack.services, folder: join(folder, name), marks, signal, onFetch: emit })
+    return Array.from({ length: service.replicas }, (_, index) => make(name, index + 1))
   })
   const prepared = await Promise.allSettled(preparing)
   for (const result of prepared) if (result.status === 'fulfilled') replicas.push(...result.value)
   for (const result of prepared) if (result.status === 'rejected') throw result.reason
   await bringUp(stack, replicas, signal)
 
-  return createSystem({ stack, replicas, addresses, folder, logDir: request.logDir, marks, tell: watchdog.tell, down: undo.move() })
+  return createSystem({ stack, replicas, make, addresses, folder, logDir: request.logDir, marks, tell: watchdog.tell, down: undo.move() })
 }
 
 /** Fetches and makes ahead all that bringing these compose files up needs on this machine (`lab setup`). Idempotent. */

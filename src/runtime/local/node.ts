@@ -9,6 +9,7 @@ import type { Provider } from './provider.ts'
  * one port, and an answer on it is the answer of any of them. The one with `API_PORT` must also answer /readyz with 200.
  */
 const READY = /(?<!not )\bready\b/
+const METRICS_PORT = /\bmetrics on port (\d+)/
 
 export const node: Provider = {
   async install() {
@@ -21,6 +22,7 @@ export const node: Provider = {
     return {
       launch: { file: process.execPath, args: [script, ...service.command], env: plainEnvironment(service.environment), cwd: '/' },
       isReady: async (saw) => saw(READY) && (url === undefined || (await httpStatus(url, 1_000)) === 200),
+      metricsPortIn: METRICS_PORT,
       stopSignal: 'SIGTERM',
       discardSignal: 'SIGTERM',
     }

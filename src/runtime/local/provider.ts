@@ -17,6 +17,8 @@ export interface Installing {
 }
 
 export interface Preparing extends Installing {
+  /** All of the stack, by name. */
+  services: Readonly<Record<string, ComposeService>>
   /** Host and port variables, resolved. */
   addresses: Readonly<Record<string, string>>
   /** This service's own part of the run's folder; not made yet. */
@@ -25,10 +27,14 @@ export interface Preparing extends Installing {
 
 export interface Backend {
   launch: Launch
+  /** What must be done before each start and needs what the service depends on; at once when there is nothing to do. */
+  beforeLaunch?(): Promise<void>
   /** Is it ready now? `saw` looks at the lines it has printed since it was started. */
   isReady(saw: (pattern: RegExp) => boolean): Promise<boolean>
   /** Finds name and version (the first two groups) in what a server prints when it starts. */
   versionIn?: RegExp
+  /** Finds the port of its Prometheus text (the first group) in what it prints until it is ready. */
+  metricsPortIn?: RegExp
   /** How it is asked to stop. */
   stopSignal: NodeJS.Signals
   /** How it is asked to stop when its data are thrown away right after. */

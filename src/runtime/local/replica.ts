@@ -16,8 +16,6 @@ import { killTree, pauseTree, resumeTree, treeUsage, type TreeUsage } from './re
 export interface Replica extends RunningService {
   /** Starts the process; resolves as soon as it runs. */
   launch(): Promise<void>
-  /** Resolves when it is ready. @throws ServiceFailed when it ends first or is not ready in time */
-  ready(signal: AbortSignal): Promise<void>
   /** Resolves when a one-shot has ended with 0. @throws ServiceFailed otherwise */
   completed(signal: AbortSignal): Promise<void>
   usage(all: readonly ProcessStat[]): TreeUsage
@@ -59,12 +57,18 @@ interface Life {
   /** What it printed until it was ready, the newest 100. */
   lines: string[]
   isReady: boolean
+  metricsPort?: number
 }
 
 function versionOf(lines: readonly string[], pattern: RegExp | undefined): string | undefined {
   if (pattern === undefined) return undefined
   const match = lines.map((line) => pattern.exec(line)).find((found) => found !== null)
   return match?.slice(1, 3).join(' ')
+}
+
+function metricsPortOf(lines: readonly string[], pattern: RegExp | undefined): number | undefined {
+  const port = pattern && lines.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined)
+  return port === undefined ? undefined : Number(port)
 }
 
 /** Waits before the n-th restart in a row (from 1), as Docker's: 100 ms, doubling, at most 5 s here. */
@@ -80,7 +84,7 @@ export function restarts({ policy, max }: ComposeService['restart'], code: numbe
 
 export function createReplica(options: ReplicaOptions): Replica {
   const { service, replica, backend, logPath, emit } = options
-  const name = service.replicas > 1 ? `${service.name}-${replica}` : service.name
+  const name = service.replicas > 1 || replica > 1 ? `${service.name}-${replica}` : service.name
   const who = { service: service.name, replica }
   const budget = lineBudget(LINES_PER_SECOND, LINE_BURST)
   let life: Life | undefined
@@ -89,7 +93,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   let restartTimer: NodeJS.Timeout | undefined
   let restarting = false
   let attempts = 0
-  /** Nobody has stopped it for good. */
+  /** Nobody has stopped it for good, and no fault keeps it away. */
   let wanted = false
   let discarded = false
   let dropped = 0
@@ -119,6 +123,10 @@ export function createReplica(options: ReplicaOptions): Replica {
     if (life || discarded) return
     wanted = true
     if (backend.dataFolder) await backendsGone(backend.dataFolder)
+    await backend.beforeLaunch?.().catch((error: unknown) => {
+      throw failed(`could not be prepared (${(error as Error).message})`)
+    })
+    if (discarded) return
     tail.poll(true)
     const child = await spawned()
     const started: Life = { child, id: { pid: child.pid!, startTime: readStat(child.pid!)?.startTime ?? 0 }, startedAtMs: performance.now(), expected: false, lines: [], isReady: false }
@@ -188,6 +196,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         if (now.isReady) return
         now.isReady = true
         const version = versionOf(now.lines, backend.versionIn)
+        now.metricsPort = metricsPortOf(now.lines, backend.metricsPortIn)
         now.lines = []
         tail.every(RUNNING_POLL_MS)
         emit({ type: 'service-ready', ...who, tookMs: Math.round(performance.now() - now.startedAtMs), version })
@@ -235,15 +244,25 @@ export function createReplica(options: ReplicaOptions): Replica {
     get pid() {
       return life?.id.pid
     },
+    get metricsUrl() {
+      return life?.metricsPort === undefined ? undefined : `http://127.0.0.1:${life.metricsPort}/metrics`
+    },
     launch,
     ready,
     completed,
-    async kill() {
+    async kill({ hold = false } = {}) {
+      if (hold) {
+        clearTimeout(restartTimer)
+        restarting = false
+        wanted = false
+      }
       const now = life
-      if (!now) return
-      now.expected = true
-      killTree(now.id.pid)
-      await isOver(now, 5_000)
+      if (now) {
+        now.expected = true
+        killTree(now.id.pid)
+        await isOver(now, 5_000)
+      }
+      return { willRestart: restarting }
     },
     stop: () => end(backend.stopSignal, service.stopGraceMs),
     async start() {

@@ -6,10 +6,17 @@ import { listProcesses, type ProcessId } from '../processes.ts'
 import type { System } from '../runtime.ts'
 import { startLabProcess } from './lab-process.ts'
 import type { Replica } from './replica.ts'
+import { createScaling } from './scaling.ts'
+
+/** The part of the run's folder in which services of ours share files: a volume of the compose files, `DATA_FOLDER` in them. */
+export const SHARED_DATA = 'data'
 
 export interface SystemParts {
   stack: Stack
-  replicas: readonly Replica[]
+  /** All there is to take down; scaling changes it. */
+  replicas: Replica[]
+  /** A replica of the service, not started. */
+  make(service: string, number: number): Replica
   addresses: Record<string, string>
   folder: string
   logDir: string
@@ -19,14 +26,16 @@ export interface SystemParts {
   down: AsyncDisposable
 }
 
-export function createSystem({ stack, replicas, addresses, folder, logDir, marks, tell, down }: SystemParts): System {
+export function createSystem({ stack, replicas, make, addresses, folder, logDir, marks, tell, down }: SystemParts): System {
   const running = replicas.filter(({ service }) => !stack.services[service]!.oneShot)
+  const scaling = createScaling({ stack, replicas, running, make })
   const beside: AsyncDisposable[] = []
   let spawned = 0
   let disposed: Promise<void> | undefined
   return {
     env: addresses,
     services: running,
+    scale: scaling.scale,
     get apiUrl() {
       if (!addresses.API_PORT) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
       return `http://${addresses.API_HOST}:${addresses.API_PORT}`
@@ -44,11 +53,13 @@ export function createSystem({ stack, replicas, addresses, folder, logDir, marks
     },
     async dataBytes() {
       const stores = Object.values(stack.services).filter(({ provider }) => provider !== 'node')
-      return Object.fromEntries(await Promise.all(stores.map(async ({ name }) => [name, await bytesUnder(join(folder, name))] as const)))
+      const folders = [...stores.map(({ name }) => name), SHARED_DATA]
+      const bytes = await Promise.all(folders.map(async (name) => [name, await bytesUnder(join(folder, name))] as const))
+      return Object.fromEntries(bytes.filter(([name, size]) => name !== SHARED_DATA || size > 0))
     },
     [Symbol.asyncDispose]() {
       disposed ??= (async () => {
-        await Promise.allSettled(beside.map((process) => process[Symbol.asyncDispose]()))
+        await Promise.allSettled([scaling.stop(), ...beside.map((process) => process[Symbol.asyncDispose]())])
         await down[Symbol.asyncDispose]()
       })()
       return disposed

@@ -4,6 +4,7 @@ import { suggest } from '../suggest.ts'
 /** Every variant of the system. Lazy, so that a process loads only the clients of its own. */
 export const architectures = {
   null: () => import('./null.ts'),
+  v0: () => import('./v0-redis-pubsub/index.ts'),
   v1: () => import('./v1-postgres-cron/index.ts'),
   v2: () => import('./v2-redis-streams/index.ts'),
 } satisfies Record<string, () => Promise<{ architecture: Architecture }>>

@@ -102,7 +102,7 @@ export const architecture = defineArchitecture({
   guarantee: () => ({
     level: 'none',
     says: 'Accepted events live in the API process and are gone with it; while it lives each is kept and counted once.',
-    mayLose: { after: ['api'], says: 'everything, when the API process ends' },
+    mayLose: { after: ['api'], says: 'everything, when the API process ends', reachesBackMs: 'everything' },
   }),
   api: async () => memoryBackend(),
   roles: {},

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts'
 export const ACCOUNT = { user: 'lab', password: 'lab', database: 'lab' }
 
 /** A pool that survives the database: broken connections leave it, and the next query opens another. */
-export function connectPostgres(context: Context, purpose: string, connections: number): pg.Pool {
+export function connectPostgres(context: Context, purpose: string, connections: number, queryTimeoutMs = 30_000): pg.Pool {
   const pool = new pg.Pool({
     ...context.address('postgres'),
     ...ACCOUNT,
@@ -13,10 +13,12 @@ export function connectPostgres(context: Context, purpose: string, connections: 
     max: connections,
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: 2_000,
-    query_timeout: 30_000,
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
   })
   // Of idle connections; the next query tells.
   pool.on('error', () => {})
+  // Of one that is checked out: without a listener the whole process would end, as it breaks while no query is on it.
+  pool.on('connect', (client) => void client.on('error', () => {}))
   return pool
 }

@@ -33,3 +33,25 @@ export function dashboardFromTotals(rows: readonly TotalsRow[], nowMs: number): 
   dashboard.top = topProducts(dashboard.byProduct)
   return dashboard
 }
+
+/**
+ * The other way round: the rows of `totals` that make this dashboard, in the order of their key, so that two transactions that write
+ * such rows lock them one after the other. @throws on a name outside the vocabulary
+ */
+export function totalsFromDashboard(dashboard: Dashboard): TotalsRow[] {
+  const rows: TotalsRow[] = [{ dimension: 'all', key: 0, count: dashboard.count, revenue_cents: dashboard.revenueCents }]
+  for (const dimension of DIMENSIONS) {
+    for (const [name, tally] of Object.entries(dashboard[MAP_OF[dimension]])) {
+      rows.push({ dimension, key: keyOf(dimension, name), count: tally.count, revenue_cents: tally.revenueCents })
+    }
+  }
+  return rows.sort((a, b) => (a.dimension === b.dimension ? a.key - b.key : a.dimension < b.dimension ? -1 : 1))
+}
+
+function keyOf(dimension: Dimension, name: string): number {
+  if (dimension === 'hour') return Date.parse(name) / 3_600_000
+  const names: readonly string[] = dimension === 'type' ? ORDER_TYPES : dimension === 'store' ? STORES : PRODUCTS
+  const key = names.indexOf(name)
+  if (key < 0) throw new Error(`${dimension} ${JSON.stringify(name)} is not in the vocabulary`)
+  return key
+}

@@ -84,6 +84,7 @@ describe('200×50', () => {
     expect(text(lines)).toContain(title)
   })
   test('errors by kind', () => expect(text(lines)).toMatch(/│ 503 +\d+ +288 │/))
+  test('what the system tells of itself, now and at most', () => expect(text(frame(stateAt(35), 200, 50, { tab: 'inside' }))).toMatch(/│ cache hits, per s +40\.0 +40\.0 │[^]*│ replica: age +[\d.]+ ms +[\d.]+ ms │/))
   test('log lines carry no escape sequences or tabs of others', () => expect(text(lines)).toMatch(/00:30 +postgres +LOG: checkpoint/))
   test('every panel is closed', () => expect(lines[3]!.match(/╮/g)!.length).toBe(lines[8]!.match(/╯/g)!.length))
 })
@@ -126,9 +127,20 @@ describe('stages', () => {
     }
   })
   test('a service that is gone is named, and not when all are being stopped', () => {
-    const state = stateAfter(story('passed'), (event) => event.type === 'service-exited' && event.service === 'worker')
+    const byItself = story('passed').filter(({ type }) => type !== 'fault-injected')
+    const state = stateAfter(byItself, (event) => event.type === 'service-exited' && event.service === 'worker')
     expect(frame(state, 80, 24)[2]).toContain('✖ worker is DOWN')
     expect(frame({ ...state, stage: 'down' }, 80, 24)[2]).not.toContain('DOWN')
+  })
+  test('what a fault took away has its mark, and is not taken for dead', () => {
+    const state = stateAfter(story('passed'), (event) => event.type === 'service-exited' && event.service === 'worker')
+    const lines = frame(state, 80, 24)
+    expect(lines[2]).toContain('▲ FAULT kill worker')
+    expect(lines.join('\n')).not.toContain('DOWN')
+    expect(lines.find((line) => line.includes('▲ worker'))).toContain('killed')
+  })
+  test.each([[80, 24], [200, 50]])('a fault has its band under the charts at %i×%i, from injection to healing', (columns, rows) => {
+    expect(text(frame(stateAt(50), columns, rows))).toMatch(/▲━*.*kill worker/)
   })
 })
 
@@ -187,7 +199,7 @@ test('whatever the size, the state and the view: never taller or wider than the 
   const stories = (['passed', 'lost', 'invalid', 'aborted'] as const).map(story)
   const anyView = fc.record({
     tab: fc.option(
-      fc.constantFrom('services' as const, 'log' as const, 'errors' as const, 'notes' as const, 'injector' as const, 'verdict' as const),
+      fc.constantFrom('services' as const, 'log' as const, 'errors' as const, 'notes' as const, 'inside' as const, 'injector' as const, 'verdict' as const),
       { nil: undefined },
     ),
     chart: fc.nat(12),
@@ -230,7 +242,7 @@ test('text of others in any form breaks no frame', () => {
         notes: [{ level: 'warning', says: line }],
         alerts: [{ alert: name, says: line, sinceMs: NaN }],
         services: [{ service: name, replica: 1, status: 'ready', restarts: 0 }],
-        faults: [{ fault: line, service: name, injectedAtMs: 0 }],
+        faults: [{ fault: line, service: name, replica: 1, injectedAtMs: 0 }],
       }
       for (const tab of ['log', 'notes', 'services'] as const) {
         const lines = frame(hostile, 90, 30, { tab })

@@ -26,7 +26,7 @@ export function story(ending: Ending): RunEvent[] {
     phases.push({ atMs: LOAD_AT + from * 1_000, type: 'phase-ended', phase: phase.name, index })
   })
   const happenings: RunEvent[] = [
-    { atMs: LOAD_AT + 30_200, type: 'fault-injected', fault: 'kill', service: 'worker' },
+    { atMs: LOAD_AT + 30_200, type: 'fault-injected', fault: 'kill', service: 'worker', replica: 1 },
     {
       atMs: LOAD_AT + 30_210,
       type: 'service-exited',
@@ -42,7 +42,7 @@ export function story(ending: Ending): RunEvent[] {
     { atMs: LOAD_AT + 32_100, type: 'alert', alert: 'database-cpu', on: true, says: 'database CPU 91 % of 2 cores (limit 80 %)' },
     { atMs: LOAD_AT + 33_500, type: 'service-restarted', service: 'worker', replica: 1, attempt: 1 },
     { atMs: LOAD_AT + 34_200, type: 'service-ready', service: 'worker', replica: 1, tookMs: 700 },
-    { atMs: LOAD_AT + 34_250, type: 'fault-healed', fault: 'kill', service: 'worker' },
+    { atMs: LOAD_AT + 34_250, type: 'fault-healed', fault: 'kill', service: 'worker', replica: 1, tookMs: 4_030 },
     { atMs: LOAD_AT + 38_000, type: 'alert', alert: 'database-cpu', on: false, says: 'database CPU 60 % of 2 cores (limit 80 %)' },
     ...logs(),
   ]
@@ -175,6 +175,7 @@ function load(): Sample[] & RunEvent[] {
         events.rejected === 0
           ? {}
           : { 503: events.rejected, timeout: Math.floor(events.unknown / 2), reset: Math.ceil(events.unknown / 2) },
+      metrics: { lab_replica_lag_seconds: 0.02 + wobble(second, 9) * 0.01, lab_cache_hits_total: 40 },
       stored,
       backlog: events.ok - stored,
       freshnessMs: down ? 1_000 * (second - 30) : 80 + (events.ok - stored) / 4 + wobble(second, 7) * 40,
@@ -232,6 +233,7 @@ function afterwards(ending: Exclude<Ending, 'aborted'>, loadEndedAt: number): Ru
     stored: ending === 'lost' ? 129_156 : 129_159,
     recovered: 19,
     neverVisible: 0,
+    lostExcused: 0,
     lost: ending === 'lost' ? 3 : 0,
     duplicated: 0,
     phantom: 0,

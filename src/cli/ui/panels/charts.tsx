@@ -1,5 +1,5 @@
 import type { Sample } from '../../../run/events.ts'
-import type { RunState } from '../../../run/state.ts'
+import { faultLabel, type RunState } from '../../../run/state.ts'
 import { dotChart, type Band, type Series } from '../../../reports/chart.ts'
 import { shortNumber } from '../../../reports/chart-scale.ts'
 import { clean, type Line } from '../cells.ts'
@@ -121,10 +121,10 @@ export function bandsOf(state: RunState): Band[][] {
   const named: Band[] = phases.map(({ name, from, to }, index) => ({ from, to: phases[index + 1]?.from ?? to, label: name, rule: true }))
   if (end && (elapsedSeconds(state) ?? 0) > end.to) named.push({ from: end.to, label: 'settle', rule: true })
   const since = (atMs: number) => (atMs - (state.loadStartAtMs ?? atMs)) / 1_000
-  const faults: Band[] = state.faults.map(({ fault, service, injectedAtMs, healedAtMs }) => ({
+  const faults: Band[] = state.faults.map(({ injectedAtMs, healedAtMs, ...fault }) => ({
     from: since(injectedAtMs),
     to: healedAtMs === undefined ? Math.max(since(state.lastEventAtMs), since(injectedAtMs)) : since(healedAtMs),
-    label: `${clean(fault)} ${clean(service)}`,
+    label: clean(faultLabel(fault)),
     kind: 'span',
   }))
   return faults.length > 0 ? [named, faults] : [named]

@@ -1,4 +1,4 @@
-import type { RunState } from '../../../run/state.ts'
+import { faultLabel, type RunState } from '../../../run/state.ts'
 import { clean, justify, lineCells, paintLine, type Line, type Span } from '../cells.ts'
 import { beingTakenDown, elapsedSeconds, progress, stamp } from '../facts.ts'
 import { bar, clock } from '../format.ts'
@@ -44,14 +44,20 @@ function identity(state: RunState, view: View, title: string | undefined, width:
   return justify(narrow && run ? what.slice(0, 3) : what, aside, Math.max(0, width - 2))
 }
 
-const STAGES = ['up', 'load', 'settle', 'reconcile', 'report'] as const
+const STAGES = ['up', 'seed', 'load', 'settle', 'reconcile', 'report'] as const
+
+/** A run without history has no stage for it. */
+function stagesOf({ run }: RunState): readonly (typeof STAGES)[number][] {
+  return run?.history === undefined ? STAGES.filter((stage) => stage !== 'seed') : STAGES
+}
 
 /** `● up ▶ LOAD ○ settle ○ reconcile ○ report   hold 9 s left ████░░ 63 %`, the bar's end always at the same place. */
 function whereabouts(state: RunState, width: number): Line {
   const { says, share, of } = progress(state)
+  const stages = stagesOf(state)
   const reached =
-    state.stage === 'waiting' ? -1 : state.stage === 'down' || state.stage === 'ended' ? STAGES.length : STAGES.indexOf(state.stage)
-  const rail = STAGES.flatMap((stage, index): Span[] => {
+    state.stage === 'waiting' ? -1 : state.stage === 'down' || state.stage === 'ended' ? stages.length : stages.indexOf(state.stage)
+  const rail = stages.flatMap((stage, index): Span[] => {
     if (index < reached) return [{ text: `${SYMBOLS.good} ${stage} `, style: 'good' }]
     if (index === reached) return [{ text: `${SYMBOLS.going} ${stage.toUpperCase()} `, style: 'title' }]
     return [{ text: `${SYMBOLS.pending} ${stage} `, style: 'dim' }]
@@ -75,7 +81,7 @@ function alertLine(state: RunState, width: number): Line {
   const spans: Span[] = [
     ...down.map((service): Span => ({ text: `${SYMBOLS.bad} ${service} is DOWN  `, style: 'bad' })),
     ...state.alerts.map(({ says, sinceMs }): Span => ({ text: `${SYMBOLS.warn} ALERT ${clean(says)}${since(sinceMs)}  `, style: 'bad' })),
-    ...faults.map(({ fault, service }): Span => ({ text: `${SYMBOLS.warn} FAULT ${clean(fault)} ${clean(service)}  `, style: 'warn' })),
+    ...faults.map((fault): Span => ({ text: `${SYMBOLS.warn} FAULT ${clean(faultLabel(fault))}  `, style: 'warn' })),
   ]
   if (spans.length > 0) return spans.length > 1 ? [{ text: `${spans.length}: `, style: 'strong' }, ...spans] : spans
   return [{ text: state.stage === 'waiting' || state.stage === 'up' ? '' : `${SYMBOLS.good} no alerts`, style: 'dim' }]

@@ -1,4 +1,4 @@
-import type { RunState } from '../../../run/state.ts'
+import { faultLabel, type RunState } from '../../../run/state.ts'
 import { clean, wrapWords, type Line } from '../cells.ts'
 import { stamp } from '../facts.ts'
 import { Pane, type PanelProps } from '../pane.tsx'
@@ -13,10 +13,10 @@ export function noteLines(state: RunState, width: number, height: number): Line[
   const on: Line[] = state.alerts.flatMap(({ says, sinceMs }) =>
     paragraph(`${SYMBOLS.warn} ALERT`, `${clean(says)} (since ${stamp(state, sinceMs)})`, 'bad', width),
   )
-  const faults: Line[] = state.faults.flatMap(({ fault, service, injectedAtMs, healedAtMs }) =>
+  const faults: Line[] = state.faults.flatMap(({ injectedAtMs, healedAtMs, ...fault }) =>
     paragraph(
       `${SYMBOLS.warn} fault`,
-      `${clean(fault)} ${clean(service)} at ${stamp(state, injectedAtMs)}, ${healedAtMs === undefined ? 'going on' : `healed at ${stamp(state, healedAtMs)}`}`,
+      `${clean(faultLabel(fault))} at ${stamp(state, injectedAtMs)}, ${healedAtMs === undefined ? 'going on' : `healed at ${stamp(state, healedAtMs)}`}`,
       healedAtMs === undefined ? 'warn' : 'dim',
       width,
     ),

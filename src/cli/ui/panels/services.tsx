@@ -42,6 +42,8 @@ const SHOWN: Record<ServiceRow['status'], [symbol: string, style: Style | undefi
   done: [SYMBOLS.good, 'dim'],
   down: [SYMBOLS.bad, 'bad'],
   stopped: [SYMBOLS.pending, 'dim'],
+  killed: [SYMBOLS.warn, 'warn'],
+  paused: [SYMBOLS.warn, 'warn'],
   restarting: [SYMBOLS.warn, 'warn'],
   '': [' ', undefined],
 }

@@ -20,7 +20,7 @@ export function verdictLines(state: RunState, width: number): Line[] {
       { text: `${symbol} ${word}`, style },
       { text: ` · exit code ${verdict.exitCode}`, style: 'dim' },
     ])
-    for (const reason of verdict.reasons) head.push(...wrapWords(clean(reason), width - 2).map((line): Line => ['  ', line]))
+    for (const reason of [...verdict.reasons, ...(verdict.remarks ?? [])]) head.push(...wrapWords(clean(reason), width - 2).map((line): Line => ['  ', line]))
   } else head.push([{ text: `${SYMBOLS.going} ${progress(state).says}`, style: 'strong' }])
   return [...head, ...settleLines(state), ...accountingLines(state, width), ...findings(state)]
 }

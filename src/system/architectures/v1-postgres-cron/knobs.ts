@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Every setting of v1, each an experiment of its own. */
-export const knobs = z.object({
+const settings = z.object({
   aggregator: z.enum(['full-scan', 'group-by', 'incremental', 'materialized-view']).default('group-by').describe('How the totals are computed: every order loaded into memory; GROUP BY over all; only what is new; a materialized view.'),
   schedule: z.enum(['fixed', 'adaptive']).default('fixed').describe('When the aggregator runs next: after `interval`, or after the larger of it and twice the last run.'),
   interval: z.int().min(100).max(3_600_000).default(1_000).describe('From the start of one aggregation to the next, ms.'),
@@ -20,10 +20,16 @@ export const knobs = z.object({
   cache: z.enum(['off', '5s']).default('5s').describe('Are answers to reads kept in Redis for 5 s, or computed for every request?'),
   stampede: z.enum(['off', 'lock']).default('off').describe('When a cached answer expires: everybody computes it, or one while the others wait.'),
   breaker: z.enum(['off', 'on']).default('off').describe('Refuses at once after 5 failures of PostgreSQL in a row, and tries again after 30 s.'),
-  rateLimit: z.string().regex(/^(off|[1-9]\d{0,6}\/min)$/).default('off').describe('Orders a customer may send (off, or such as 600/min); more are refused with 429.'),
+  rateLimit: z.string().regex(/^(off|[1-9]\d{0,6}\/min)$/).default('off').describe('Orders that each customer may send: so many at once, and so many a minute from then on; more are refused with 429.').meta({ allowed: 'off | <n>/min, such as 600/min' }),
   api: z.int().min(1).max(20).default(1).describe('API replicas.'),
   autoscale: z.enum(['off', 'on']).default('off').describe('Lets the lab add and remove API replicas (2 to 20) by their CPU.'),
   payload: z.enum(['full', 'diff']).default('full').describe('What the dashboard socket pushes: the whole dashboard, or what changed.'),
+})
+
+/** Counters in Redis would go on counting what a crash of PostgreSQL has taken back. */
+export const knobs = settings.refine(({ counters, syncCommit }) => counters !== 'hot' || syncCommit === 'on', {
+  path: ['counters'],
+  message: 'counters=hot needs syncCommit=on: Redis would go on counting what a crash of PostgreSQL takes back',
 })
 
 export type V1Knobs = z.infer<typeof knobs>

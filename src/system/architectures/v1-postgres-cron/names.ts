@@ -4,3 +4,7 @@ export const DASHBOARD = 'dashboard'
 export const CHANGES = 'dashboard_changes'
 /** List of records that `write=buffer` holds until they are stored. */
 export const BUFFER = 'orders:buffer'
+/** How many records were ever taken off it. */
+export const BUFFER_TAKEN = 'orders:buffer:taken'
+/** List of those that could not be stored. */
+export const BUFFER_DEAD = 'orders:buffer:dead'

@@ -1,45 +1,13 @@
-import { ORDER_TYPES, PRODUCTS, STORES, type Order } from '../../event.ts'
+import { binaryArray, elementAt } from '../../postgres/binary-array.ts'
+import { CENTS_AT, isOrder, PRODUCT_AT, RECORD_BYTES, STORE_AT, TIMESTAMP_AT, TYPE_AT } from '../../record.ts'
 
 /**
- * One stream entry has one field, `e`: the records of 1 … {@link MAX_ENTRY_RECORDS} orders, one after the other. A record has 29 bytes,
- * big-endian, where JSON takes 170.
- *
- *   0 id (16)   16 timestamp, ms (6)   22 cents (4)   26 type (1)   27 store (1)   28 product (1)
- *
- * Names are positions in their vocabulary. Bytes rather than text because neither side has anything to parse or to escape. Many records
+ * One stream entry has one field, `e`: the records of 1 … {@link MAX_ENTRY_RECORDS} orders, one after the other. Many records
  * an entry because Redis does its work by the entry: pending lists and their lines in the append-only file, acknowledging, deleting.
  */
 export const FIELD = 'e'
-export const RECORD_BYTES = 29
 /** A quarter of the default batch, so that batches fill well with whole entries. */
 export const MAX_ENTRY_RECORDS = 250
-const TIMESTAMP_AT = 16
-const CENTS_AT = 22
-const TYPE_AT = 26
-const STORE_AT = 27
-const PRODUCT_AT = 28
-
-const positions = (names: readonly string[]): ReadonlyMap<string, number> => new Map(names.map((name, i) => [name, i]))
-const TYPE_OF = positions(ORDER_TYPES)
-const STORE_OF = positions(STORES)
-const PRODUCT_OF = positions(PRODUCTS)
-
-const NIBBLE = Uint8Array.from({ length: 128 }, (_, code) => Math.max(0, '0123456789abcdef'.indexOf(String.fromCharCode(code))))
-/** Where the 16 bytes of an id begin in its 36 characters. */
-const PAIRS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
-
-/** Writes {@link RECORD_BYTES} bytes at `at`. */
-export function encodeOrder(order: Order, bytes: Buffer, at: number): void {
-  for (let i = 0; i < 16; i++) {
-    const pair = PAIRS[i]!
-    bytes[at + i] = (NIBBLE[order.id.charCodeAt(pair)]! << 4) | NIBBLE[order.id.charCodeAt(pair + 1)]!
-  }
-  bytes.writeUIntBE(order.timestampMs, at + TIMESTAMP_AT, 6)
-  bytes.writeUInt32BE(order.amountCents, at + CENTS_AT)
-  bytes[at + TYPE_AT] = TYPE_OF.get(order.type)!
-  bytes[at + STORE_AT] = STORE_OF.get(order.store)!
-  bytes[at + PRODUCT_AT] = PRODUCT_OF.get(order.product)!
-}
 
 export interface Entry {
   /** Redis' id of the stream entry. */
@@ -80,15 +48,11 @@ export function checkEntries(entries: readonly Entry[]): { good: Place[]; poison
     const { records } = entry
     if (recordsIn(entry) === 0) poison.push({ entry, record: records, reason: `${records.length} bytes where every record has ${RECORD_BYTES}` })
     else for (let at = 0; at < records.length; at += RECORD_BYTES) {
-      if (isKnown(records, at)) good.push({ entry, at })
+      if (isOrder(records, at)) good.push({ entry, at })
       else poison.push({ entry, record: recordAt({ entry, at }), reason: 'a position outside its vocabulary' })
     }
   }
   return { good, poison }
-}
-
-function isKnown(records: Buffer, at: number): boolean {
-  return records[at + TYPE_AT]! < ORDER_TYPES.length && records[at + STORE_AT]! < STORES.length && records[at + PRODUCT_AT]! < PRODUCTS.length
 }
 
 /** By the bytes of the id, as PostgreSQL sorts. A loop here: `Buffer.compare` is a call out of JavaScript for the few bytes that differ. */
@@ -171,21 +135,4 @@ function createTally(): { add(dimension: string, key: number, cents: number): vo
       return tallies
     },
   }
-}
-
-/** Object identifiers and widths, from pg_type. */
-const ELEMENTS = { uuid: [2950, 16], int8: [20, 8], int4: [23, 4], int2: [21, 2] } as const
-const ARRAY_HEADER_BYTES = 20
-
-/** Dimensions, has-nulls, element type, length, lower bound; then every element after its length (array_recv in arrayfuncs.c). Elements are 0. */
-function binaryArray(element: keyof typeof ELEMENTS, length: number): Buffer {
-  const [identifier, width] = ELEMENTS[element]
-  const bytes = Buffer.alloc(ARRAY_HEADER_BYTES + length * (4 + width))
-  for (const [i, word] of [1, 0, identifier, length, 1].entries()) bytes.writeInt32BE(word, 4 * i)
-  for (let row = 0; row < length; row++) bytes[ARRAY_HEADER_BYTES + row * (4 + width) + 3] = width
-  return bytes
-}
-
-function elementAt(width: number, row: number): number {
-  return ARRAY_HEADER_BYTES + row * (4 + width) + 4
 }

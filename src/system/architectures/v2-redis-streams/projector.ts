@@ -3,22 +3,13 @@ import type pg from 'pg'
 import type { Context } from '../../context.ts'
 import readTotals from '../../postgres/sql/read-totals.sql?raw'
 import { dashboardFromTotals, type TotalsRow } from '../../postgres/totals.ts'
+import { createProjection } from '../../projection.ts'
 import { reasonOf } from '../../reason.ts'
-import { luaScript } from '../../redis.ts'
 import { CHANGES, DASHBOARD } from './names.ts'
 
 const INTERVAL_MS = 100
 /** Written again without a change of ours: Redis may have come back empty, another worker may have died before its turn. */
 const ANYWAY_MS = 1_000
-
-/** Absolute figures, and only ever larger ones: workers may finish in any order. Returns 1 when it wrote. */
-const SHOW = `
-local shown = tonumber(redis.call('HGET', KEYS[1], 'version') or '-1')
-if tonumber(ARGV[1]) <= shown then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[1], 'json', ARGV[2])
-redis.call('PUBLISH', ARGV[3], ARGV[1])
-return 1
-`
 
 export interface Projector extends AsyncDisposable {
   /** The totals have changed. */
@@ -27,7 +18,7 @@ export interface Projector extends AsyncDisposable {
 
 /** Copies the totals from PostgreSQL to Redis, at most ten times a second, and tells the API replicas. */
 export function startProjector(context: Context, pool: pg.Pool, redis: Redis): Projector {
-  const show = luaScript(redis, SHOW)
+  const projection = createProjection(redis, DASHBOARD, CHANGES)
   let dirty = true
   let away = false
   let lastMs = -Infinity
@@ -41,9 +32,7 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
       const { rows } = await pool.query<TotalsRow>({ name: 'read-totals', text: readTotals })
       // A large dashboard must not take the database for itself: at most a third of the time, and still once a second.
       lastMs += Math.min(3 * (performance.now() - lastMs), ANYWAY_MS)
-      const dashboard = dashboardFromTotals(rows, Date.now())
-      const wrote = await show([DASHBOARD], [dashboard.version, JSON.stringify(dashboard), CHANGES])
-      if (wrote === 1) context.failpoint('after-projection')
+      if (await projection.show(dashboardFromTotals(rows, Date.now()))) context.failpoint('after-projection')
       away = false
     } catch (error) {
       dirty = true

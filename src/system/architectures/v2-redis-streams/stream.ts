@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import { RECORD_BYTES } from '../../record.ts'
 import { luaScript } from '../../redis.ts'
-import { FIELD, MAX_ENTRY_RECORDS, RECORD_BYTES, recordsIn, type Entry, type Poison } from './codec.ts'
+import { FIELD, MAX_ENTRY_RECORDS, recordsIn, type Entry, type Poison } from './codec.ts'
 import { DEAD_STREAM, EVENTS, GROUP, STREAM } from './names.ts'
 
 const DEAD_KEPT = 100_000

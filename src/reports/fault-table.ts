@@ -1,0 +1,42 @@
+import type { RunRecord } from '../run/record.ts'
+import { neverInjected, type FaultFigures } from './faults.ts'
+import { faultLabel } from '../run/state.ts'
+import type { Summary } from './summarise.ts'
+import { table } from './table.ts'
+
+/** What was broken when, what clients saw of it, and whether that is what the architecture says. */
+export function faultSection(record: RunRecord, { faults }: Summary): string {
+  const missing = neverInjected(record)
+  if (faults.length === 0 && missing.length === 0) return ''
+  const head = ['fault', 'at s', 'lasted s', 'ok', 'rejected', 'unknown', 'never sent', 'failed reads', 'recovered after s', 'as expected']
+  const judged = faults.filter(({ expected }) => expected !== undefined).map((one) => `- ${faultLabel(one)}: ${one.expected!.says} Seen: ${one.says}.`)
+  return [
+    '## Faults',
+    faults.length === 0 ? '' : table(head, faults.map(row), 1),
+    faults.length === 0 ? '' : 'Events from the injection until clients had recovered: nothing failed any more and the backlog was back, for two seconds, counted from the moment the fault was lifted. One sample a second.',
+    judged.join('\n'),
+    missing.map((line) => `- ${line}`).join('\n'),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
+
+function int(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+function row(figures: FaultFigures): string[] {
+  const { atSeconds, lastedSeconds, clients, recoveredAfterSeconds, met } = figures
+  return [
+    faultLabel(figures),
+    atSeconds.toFixed(1),
+    lastedSeconds === undefined ? 'not healed' : lastedSeconds.toFixed(1),
+    int(clients.ok),
+    int(clients.rejected),
+    int(clients.unknown),
+    int(clients.neverSent),
+    int(clients.failedReads),
+    recoveredAfterSeconds === undefined ? 'not seen' : String(recoveredAfterSeconds),
+    met === true ? 'yes' : met === false ? '**no**' : 'not judged',
+  ]
+}

@@ -1,0 +1,7 @@
+-- $1 dimensions, $2 keys, $3 counts, $4 revenues: added to what is there. In the order of the key, and after the rows they count, as every insert
+-- does it: so two transactions wait for each other and never deadlock.
+INSERT INTO event_counts (dimension, key, count, revenue_cents)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS tallied (dimension, key, count, revenue_cents)
+ORDER BY dimension, key
+ON CONFLICT (dimension, key) DO UPDATE
+SET count = event_counts.count + excluded.count, revenue_cents = event_counts.revenue_cents + excluded.revenue_cents

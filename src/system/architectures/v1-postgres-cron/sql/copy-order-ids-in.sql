@@ -1,0 +1,1 @@
+COPY order_ids (id) FROM STDIN WITH (FORMAT binary)

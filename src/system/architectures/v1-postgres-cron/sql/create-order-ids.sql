@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS order_ids (id uuid PRIMARY KEY)

@@ -1,0 +1,1 @@
+SELECT dimension, key, count::float8 AS count, revenue_cents::float8 AS revenue_cents FROM event_counts

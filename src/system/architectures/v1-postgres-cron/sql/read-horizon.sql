@@ -1,0 +1,5 @@
+-- Nothing more can come with persisted_at before this moment: a row gets it after its transaction began, and every transaction that began
+-- before is over. A transaction shows up here a little after it has begun, hence the seconds.
+SELECT least(clock_timestamp() - interval '5 s', min(xact_start))::text AS horizon
+FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()

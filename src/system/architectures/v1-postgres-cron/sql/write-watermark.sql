@@ -1,0 +1,1 @@
+UPDATE aggregation_state SET watermark = $1::xid8

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import type { RunEvent } from '../../src/run/events.ts'
+import { outagesAfter, type Outage } from '../../src/run/outages.ts'
+
+const worker = { service: 'worker', replica: 1 }
+const exited = { type: 'service-exited', ...worker, code: null, signal: 'SIGKILL', willRestart: true, lastLines: [] }
+const ready = { type: 'service-ready', ...worker, tookMs: 1 }
+const kill = { fault: 'kill', ...worker }
+const pause = { fault: 'pause', ...worker }
+const after = (...events: object[]) =>
+  events.map((event, i) => ({ atMs: 100 * (i + 1), ...event }) as RunEvent).reduce<readonly Outage[]>(outagesAfter, [])
+
+test.each([
+  ['a kill, until it is ready again', [{ type: 'fault-injected', ...kill }, { ...exited, expected: true }, ready], [{ ...worker, how: 'killed', fromMs: 100, toMs: 300 }]],
+  ['a death by itself', [{ ...exited, expected: false }, ready], [{ ...worker, how: 'died', fromMs: 100, toMs: 200 }]],
+  ['two deaths before it is back are one outage', [{ ...exited, expected: false }, { ...exited, expected: false }, ready], [{ ...worker, how: 'died', fromMs: 100, toMs: 300 }]],
+  ['a pause, until it is healed', [{ type: 'fault-injected', ...pause }, { type: 'fault-healed', ...pause, tookMs: 0 }], [{ ...worker, how: 'paused', fromMs: 100, toMs: 200 }]],
+  ['a death while it is paused is an outage of its own', [{ type: 'fault-injected', ...pause }, { ...exited, expected: false }, ready], [{ ...worker, how: 'paused', fromMs: 100 }, { ...worker, how: 'died', fromMs: 200, toMs: 300 }]],
+  ['one that never came back', [{ type: 'fault-injected', ...kill }], [{ ...worker, how: 'killed', fromMs: 100 }]],
+  ['a stop on purpose is none', [{ ...exited, expected: true }, ready], []],
+  ['another replica that gets ready ends nothing', [{ type: 'fault-injected', ...kill }, { ...ready, replica: 2 }], [{ ...worker, how: 'killed', fromMs: 100 }]],
+  ['getting ready ends no pause', [{ type: 'fault-injected', ...pause }, ready], [{ ...worker, how: 'paused', fromMs: 100 }]],
+  ['two kills', [{ type: 'fault-injected', ...kill }, ready, { type: 'fault-injected', ...kill }, ready], [{ ...worker, how: 'killed', fromMs: 100, toMs: 200 }, { ...worker, how: 'killed', fromMs: 300, toMs: 400 }]],
+] as [string, object[], Outage[]][])('%s', (_, events, outages) => expect(after(...events)).toEqual(outages))
