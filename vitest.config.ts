@@ -31,6 +31,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // A shared machine may stand still in the wrong moment. What fails twice is broken; what was tried again is marked in the output.
+          retry: process.env['CI'] === undefined ? 0 : 1,
           globalSetup: ['test/no-leftovers.ts'],
         },
       },
