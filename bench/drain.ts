@@ -10,13 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { register } from 'prom-client'
 import { orderBody } from '../src/load/customers.ts'
 import { orderIdWriter, parseOrderId } from '../src/load/order-id.ts'
 import type { System } from '../src/runtime/runtime.ts'
 import { createPublisher } from '../src/system/architectures/v2-redis-streams/publisher.ts'
 import { EVENTS, STREAM } from '../src/system/architectures/v2-redis-streams/names.ts'
 import { createContext } from '../src/system/context.ts'
+import { forgetMetrics } from '../src/system/metrics.ts'
 import { median, row, stack, thousands } from './stack.ts'
 
 const [events = 1_000_000, rounds = 3, inFlight = 20] = process.argv.slice(2).map(Number)
@@ -32,7 +32,7 @@ function order(sequence: number) {
 /** Returns events per stream entry. */
 async function fillStream(system: System, redis: Redis): Promise<number> {
   // Its figures have a process-wide place, once.
-  register.clear()
+  forgetMetrics()
   const stop = new AbortController()
   await using publisher = createPublisher(createContext({ env: system.env, knobs: {}, signal: stop.signal }), 2 * events)
   while (!publisher.ready().ok) await sleep(5)

@@ -6,6 +6,7 @@ import { run } from '../src/experiment/run.ts'
 import { summarise, type Summary } from '../src/reports/summarise.ts'
 import { readRecord, type RunRecord } from '../src/run/record.ts'
 import { local } from '../src/runtime/local/local.ts'
+import type { Runtime, System } from '../src/runtime/runtime.ts'
 import type { Scenario } from '../src/scenarios/scenario.ts'
 
 /** One whole run as a measurement. */
@@ -14,12 +15,18 @@ export interface Measured {
   record: RunRecord
 }
 
-/** Runs a scenario of the lab, or one of the benchmark's own, in a fresh system. Throws when the run did not come to its end. */
-export async function labRun(arch: string, set: readonly string[], scenario: Scenario | string, options: Partial<RunOptions> = {}): Promise<Measured> {
+/**
+ * Runs a scenario of the lab, or one of the benchmark's own, in a fresh system. Throws when the run did not come to its end.
+ * @param beforeDown what else to look at in the system when the run is done with it
+ */
+export async function labRun(
+  arch: string, set: readonly string[], scenario: Scenario | string, options: Partial<RunOptions> = {}, beforeDown?: (system: System) => Promise<void>,
+): Promise<Measured> {
   const results = await mkdtemp(join(tmpdir(), 'load-lab-bench-'))
   try {
     const named = typeof scenario === 'string' ? scenario : 'baseline'
-    const planned = await planRun({ scenario: named, arch, set: [...set], compose: [], results, ...options }, local, 'lab run (benchmark)')
+    const runtime = beforeDown ? lookedAt(beforeDown) : local
+    const planned = await planRun({ scenario: named, arch, set: [...set], compose: [], results, ...options }, runtime, 'lab run (benchmark)')
     const plan = typeof scenario === 'string' ? planned : { ...planned, baseRate: scenario.baseRate, scenario: { ...scenario, faults: planned.scenario.faults } }
     for await (const event of run(plan, new AbortController().signal)) {
       if (event.type === 'run-ended' && event.status !== 'complete') throw new Error(`${arch} ${set.join(' ')}: the run ${event.status}: ${event.why ?? ''}`)
@@ -28,6 +35,25 @@ export async function labRun(arch: string, set: readonly string[], scenario: Sce
     return { record, summary: summarise(record) }
   } finally {
     await rm(results, { recursive: true, force: true })
+  }
+}
+
+function lookedAt(beforeDown: (system: System) => Promise<void>): Runtime {
+  return {
+    ...local,
+    async up(request) {
+      const system = await local.up(request)
+      const down = system[Symbol.asyncDispose].bind(system)
+      return Object.assign(system, {
+        async [Symbol.asyncDispose]() {
+          try {
+            await beforeDown(system)
+          } finally {
+            await down()
+          }
+        },
+      })
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-/** How long a person waits: `lab --help`, and v2 up on a warm cache. `npm run bench:startup -- [rounds]` */
+/** How long a person waits: `lab --help`, and architectures up on a warm cache. `npm run bench:startup -- [rounds]` */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { median, row, stack } from './stack.ts'
@@ -25,7 +25,7 @@ function report(name: string, taken: number[], goalMs: number): void {
 row(`${rounds} rounds`, 'median', 'lowest – highest', 'goal')
 row('---', '---:', '---:', '---:')
 report('lab --help', await times(() => execFileSync(lab, ['--help'], { stdio: 'ignore' })), 150)
-for (const [arch, goalMs] of [['null', 3_000], ['v2', 3_000]] as const) {
+for (const [arch, goalMs] of [['null', 3_000], ['v2', 3_000], ['v4', 12_000]] as const) {
   let up: AsyncDisposable | undefined
   const taken = await times(
     async () => {

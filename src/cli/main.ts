@@ -7,7 +7,7 @@ import { EXIT, LabError } from '../run/errors.ts'
  */
 const lab = new Command('lab')
   .description('Brings an event-ingest system up in every broker variant, drives load at it, and accounts for every event.')
-  .version(process.env.LAB_VERSION ?? '0.2.0')
+  .version(process.env.LAB_VERSION ?? '0.3.0')
   .showHelpAfterError('(lab --help shows what there is)')
   .showSuggestionAfterError()
   .configureOutput({ writeErr: (text) => process.stderr.write(text) })
@@ -74,6 +74,19 @@ lab
   .option('--seed <n>', 'seed of their bodies (default: random)')
   .option('--json', 'the result as JSON')
   .action(async (options) => (await import('./commands/seed.ts')).seedCommand(options))
+
+lab
+  .command('dlq')
+  .description('events that could not be stored, in what lab up keeps running: look at them, send them again, throw them away')
+  .argument('<action>', 'list | inspect <id> | replay | purge')
+  .argument('[ids...]', 'of inspect, replay and purge: dlq list shows them')
+  .addOption(arch())
+  .option('--all', 'replay or purge all of them')
+  .option('-y, --yes', 'purge without asking; needed where there is no terminal')
+  .option('--limit <n>', 'list so many at most', '100')
+  .option('--json', 'the result as JSON')
+  .addHelpText('after', '\nA replayed event keeps workspace, project and idempotency key. Interrupted at any moment, none is lost: one is taken away\nonly once it is in again.\n')
+  .action(async (action, ids, options) => (await import('./commands/dlq.ts')).dlqCommand(action, ids, options))
 
 lab
   .command('keep', { hidden: true })

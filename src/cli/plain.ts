@@ -54,6 +54,7 @@ export function regularLine(state: RunState): string {
     ...(last.backlog === undefined ? [] : [`backlog ${count(last.backlog)}`]),
     ...(last.freshnessMs === undefined ? [] : [`freshness ${count(last.freshnessMs)} ms`]),
     `failed ${percent(errorRates(state).overall)}`,
+    ...(state.trespass ? [`borders: ${count(state.trespass.attempts)} attempts, ${count(state.trespass.leaks)} leaks`] : []),
     ...(busiest ? [`${clean(busiest[0])} ${percent(busiest[1].cpu, 0)} of a core`] : []),
     ...state.alerts.map(({ says: alert }) => `ALERT ${clean(alert)}`),
   ].join(', ')
@@ -92,6 +93,8 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       return [`${event.on ? 'ALERT' : 'alert over:'} ${clean(event.says)}`]
     case 'fault-injected':
       return [`FAULT ${clean(faultLabel(event))} injected${event.forMs === undefined ? '' : `, for ${event.forMs / 1_000} s`}`]
+    case 'trespassed':
+      return event.leaks.map(({ tried, leaked }) => `LEAK ${clean(tried)}: ${clean(leaked)}`)
     case 'fault-healed':
       return [`fault ${clean(faultLabel(event))} healed, ready again after ${(event.tookMs / 1_000).toFixed(1)} s`]
     case 'note':
@@ -108,7 +111,7 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       const { accounting } = event
       const wrongs = WRONGS.map((wrong) => `${wrong} ${count(accounting[wrong])}`)
       return [
-        `accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`].join(', ')}`,
+        `accounted: ${[`${count(accounting.stored)} stored`, ...wrongs, `miscounted ${count(accounting.miscounted.length)}`, ...(accounting.leaked === undefined ? [] : [`leaked ${count(accounting.leaked)}`])].join(', ')}`,
         ...(accounting.history ? [`history: ${count(accounting.history.stored)} of ${count(accounting.history.orders)} stored, ${HISTORY_WRONGS.map((wrong) => `${wrong} ${count(accounting.history![wrong])}`).join(', ')}`] : []),
       ]
     }

@@ -39,6 +39,7 @@ export function summaryText(state: RunState, { color, width, reportPath, glyphs 
     ...rows('backlog', backlog(state), cells),
     ...rows('lag', lags(state), cells),
     ...rows('faults', faults(state), cells),
+    ...rows('borders', borders(state), cells, state.trespass && state.trespass.leaks > 0 ? 'bad' : undefined),
     ...accounting(state, cells),
     ...checks(state, cells),
     ...(reportPath === undefined ? [] : rows('report', [clean(reportPath)], cells)),
@@ -141,6 +142,10 @@ function faults(state: RunState): string[] {
     const lasted = fault.healedAtMs === undefined ? 'not healed' : `ready again after ${((fault.healedAtMs - fault.injectedAtMs) / 1_000).toFixed(1)} s`
     return `${clean(faultLabel(fault))} at ${stamp(state, fault.injectedAtMs)}, ${lasted}`
   })
+}
+
+function borders({ trespass }: RunState): string[] {
+  return trespass === undefined ? [] : [`${count(trespass.attempts)} attempts to cross them`, `${count(trespass.leaks)} leaks`]
 }
 
 function accounting(state: RunState, width: number): Line[] {

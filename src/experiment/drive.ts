@@ -5,7 +5,8 @@ import { machineMeter } from '../measure/machine.ts'
 import type { RunEvent } from '../run/events.ts'
 import type { RunFolder } from '../run/folder.ts'
 import type { System } from '../runtime/runtime.ts'
-import type { Caller, Judge } from '../system/architecture.ts'
+import type { LoadPlan } from '../load/control.ts'
+import type { Caller, Judge, Trespasser } from '../system/architecture.ts'
 import { alerting } from './alerts.ts'
 import { autoscaleRules } from './autoscale.ts'
 import type { Injector, Subscribers } from './crew.ts'
@@ -14,6 +15,7 @@ import { announcePhases, loadPlan, phaseClock, sentCurve } from './load.ts'
 import type { RunPlan } from './plan.ts'
 import { sampleEverySecond } from './sampling.ts'
 import { scaler } from './scaler.ts'
+import { trespassing } from './trespassing.ts'
 import { gathering, type Gathering } from './second.ts'
 
 export interface Driving {
@@ -24,12 +26,19 @@ export interface Driving {
   system: System
   judge: Judge
   callers: Caller[]
+  /** Headers of the subscribers. */
+  onlooker: Record<string, string>
+  /** Who is at it while the load goes on, if anybody. */
+  trespasser: Trespasser | undefined
   injector: Injector
   subscribers: Subscribers
 }
 
 export interface Driven extends AsyncDisposable {
+  /** What a subscriber received, without the orders of guests. */
   seen: [number, number][]
+  /** What the injector was told; holds secrets of the callers. */
+  load: LoadPlan
   loadFromMs: number
   loadToMs: number
   /** Ends sampling, after settling, and tells what was measured in all. */
@@ -42,15 +51,16 @@ export async function drive(driving: Driving): Promise<Driven> {
   const gathered = gathering()
   const curve = sentCurve()
   const seen: [number, number][] = []
+  const guests = () => driving.trespasser?.accepted() ?? 0
   injector.client.onSnapshot((snapshot) => {
     gathered.addInjector(snapshot)
     curve.add(snapshot.atMs, snapshot.events.sent)
   })
   subscribers.client.onSnapshot((snapshot) => {
     gathered.addSubscribers(snapshot)
-    for (const point of snapshot.seen) seen.push(point)
+    for (const [atMs, count] of snapshot.seen) seen.push([atMs, count - guests()])
   })
-  await subscribers.watch({ url: `${system.apiUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: {}, count: plan.scenario.subscribers, connectRate: 500 }, signal)
+  await subscribers.watch({ url: `${system.apiUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: driving.onlooker, count: plan.scenario.subscribers, connectRate: 500 }, signal)
 
   const load = loadPlan(plan, system.apiUrl, 0, driving.callers)
   emit({ type: 'load-planned', startAtMs: load.startAtMs })
@@ -70,8 +80,8 @@ export async function drive(driving: Driving): Promise<Driven> {
       phaseNames: load.phases.map((phase) => phase.name),
       loadStartAtMs: load.startAtMs,
       logInterval: hlogWriter((text) => log.write(text), load.startAtMs),
-      // The dashboard's counts begin with the history.
-      sentAtMs: (count) => curve.atMs(count - plan.history),
+      // The dashboard's counts begin with the history, and have in them what is no part of the load.
+      sentAtMs: (count) => curve.atMs(count - plan.history - guests()),
     },
     sampling.signal,
     (sample) => {
@@ -92,10 +102,10 @@ export async function drive(driving: Driving): Promise<Driven> {
   }
   const announcing = announcePhases(load, emit, signal).catch(() => undefined)
   try {
-    const { invalid } = await underFaults(driving, load.startAtMs, (either) => injector.play(load, either))
+    const { invalid } = await underFaults(driving, load.startAtMs, (either) => underTrespass(driving, () => injector.play(load, either)))
     await announcing
     const end = () => finish(invalid)
-    return { seen, loadFromMs: load.startAtMs, loadToMs: Date.now(), finish: end, [Symbol.asyncDispose]: end }
+    return { seen, load, loadFromMs: load.startAtMs, loadToMs: Date.now(), finish: end, [Symbol.asyncDispose]: end }
   } catch (error) {
     await finish(['the load was cut short'])
     throw error
@@ -112,6 +122,12 @@ async function underFaults<T>({ plan, system, emit, signal }: Driving, startAtMs
   })()
   broken.signal.throwIfAborted()
   return played
+}
+
+/** Plays with the trespasser at work, if there is one. */
+async function underTrespass<T>({ trespasser, emit }: Driving, play: () => Promise<T>): Promise<T> {
+  await using _ = trespasser && trespassing(trespasser, emit)
+  return await play()
 }
 
 function emitMeasured({ emit, plan, injector, subscribers }: Driving, gathered: Gathering, invalid: string[]): void {

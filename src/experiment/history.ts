@@ -1,12 +1,12 @@
 import { statfsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HISTORY_DAYS, historyOf, historyOrders, type History } from '../load/history.ts'
+import { HISTORY_DAYS, historyOf, historyOrders, historyOwner, type History } from '../load/history.ts'
 import { EXIT, LabError } from '../run/errors.ts'
 import { dataBase } from '../runtime/run-folder.ts'
-import type { Architecture, Judge } from '../system/architecture.ts'
+import type { Architecture, Caller, Judge } from '../system/architecture.ts'
 import { ARCHITECTURE_IDS, loadArchitecture } from '../system/architectures/index.ts'
 import type { Context } from '../system/context.ts'
-import type { Order } from '../system/event.ts'
+import type { OwnedOrder } from '../system/event.ts'
 import type { Emit } from './emit.ts'
 import type { RunPlan } from './plan.ts'
 
@@ -17,13 +17,13 @@ const SHOWN_WITHIN_MS = 120_000
  * A run's history: written, and shown by the dashboard before the load begins, so that the first aggregation is no part of the load's figures.
  * `undefined` where the run has none.
  */
-export async function writeHistory(plan: RunPlan, context: Context, judge: Judge, emit: Emit): Promise<History | undefined> {
+export async function writeHistory(plan: RunPlan, context: Context, callers: readonly Caller[], judge: Judge, emit: Emit): Promise<History | undefined> {
   if (plan.history === 0) return undefined
   const { signal } = context
   checkSpace(plan.history, dataBase())
   const history = historyOf({ orders: plan.history, seed: plan.seed, toMs: Date.now() })
   let dueMs = 0
-  const filled = await fill(plan.architecture, context, history, (written) => {
+  const filled = await fill(plan.architecture, context, callers, history, (written) => {
     if (performance.now() < dueMs) return
     dueMs = performance.now() + 1_000
     emit({ type: 'seeding', written, orders: history.orders })
@@ -44,14 +44,14 @@ export interface Filled {
 }
 
 /**
- * Writes history into a running system. Aborting the context's signal ends the orders early: what was given is committed, whole,
+ * Writes history into a running system, in the names of its callers. Aborting the context's signal ends the orders early: what was given is committed, whole,
  * and `orders` says how many that is.
  */
-export async function fill(architecture: Architecture, context: Context, history: History, onProgress: (written: number) => void): Promise<Filled> {
+export async function fill(architecture: Architecture, context: Context, callers: readonly Caller[], history: History, onProgress: (written: number) => void): Promise<Filled> {
   const startMs = performance.now()
   let orders = 0
-  async function* told(): AsyncGenerator<Order[]> {
-    for await (const batch of historyOrders(history, undefined, context.signal)) {
+  async function* told(): AsyncGenerator<OwnedOrder[]> {
+    for await (const batch of historyOrders(history, undefined, context.signal, historyOwner(callers, history.seed))) {
       yield batch
       orders += batch.length
       onProgress(orders)
@@ -79,8 +79,13 @@ export async function shown(judge: Pick<Judge, 'dashboard'>, orders: number, lim
 /** Why an architecture cannot be filled, and which can; `undefined` when it can. */
 export async function cannotBeFilled(architecture: Architecture): Promise<string | undefined> {
   if (architecture.seed !== undefined) return undefined
-  const able = await Promise.all(ARCHITECTURE_IDS.map(async (id) => ((await loadArchitecture(id)).seed === undefined ? [] : [id])))
-  return `${architecture.id} cannot be filled with history; these can: ${able.flat().join(', ')}`
+  const able = await idsOfThose(({ seed }) => seed !== undefined)
+  return `${architecture.id} cannot be filled with history; these can: ${able.join(', ')}`
+}
+
+export async function idsOfThose(holds: (architecture: Architecture) => boolean): Promise<string[]> {
+  const all = await Promise.all(ARCHITECTURE_IDS.map(async (id) => (holds(await loadArchitecture(id)) ? [id] : [])))
+  return all.flat()
 }
 
 /** Table and indexes, database of half a million orders: v2 131 bytes an order, v1 169, with `indexes=3 partition=range` 282. */

@@ -10,9 +10,10 @@ const HEAD_START_MS = 500
 
 /** The scenario's phases at the run's base rate. */
 export function loadPhases(scenario: Scenario, baseRate: number): LoadPhase[] {
-  return scenario.phases.map(({ name, seconds, shape, customers }) => ({
+  return scenario.phases.map(({ name, seconds, shape, customers, noisyShare }) => ({
     name,
     ...(customers && { customers }),
+    ...(noisyShare !== undefined && { noisyShare }),
     durationMs: Math.round(seconds * 1_000),
     shape:
       shape.kind === 'saturation'

@@ -12,7 +12,7 @@ import { architectures, type ArchitectureId } from '../system/architectures/inde
 import { defaultKnobs, knobProblemLine, parseKnobs } from '../system/knobs.ts'
 import { LabError, EXIT } from '../run/errors.ts'
 import { withAutoscale } from './autoscale.ts'
-import { cannotBeFilled } from './history.ts'
+import { cannotBeFilled, idsOfThose } from './history.ts'
 import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
 import { suggest } from '../system/suggest.ts'
 
@@ -78,6 +78,10 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     const why = await cannotBeFilled(architecture)
     if (why !== undefined) problems.push(`--history ${options.history}: ${why}`)
   }
+  if (scenario !== undefined && architecture !== undefined) {
+    const why = await cannotBeTrespassed(scenario, architecture)
+    if (why !== undefined) problems.push(why)
+  }
   for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
   const faults = parseFaults(options.fault ?? [], problems)
   const files = architecture === undefined ? [] : [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
@@ -103,6 +107,13 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     history: history ?? 0,
     commandLine,
   }
+}
+
+/** Why a scenario of many tenants cannot be played on an architecture; `undefined` when it can. */
+async function cannotBeTrespassed(scenario: Scenario, architecture: Architecture): Promise<string | undefined> {
+  if (!scenario.trespass || architecture.trespasser !== undefined) return undefined
+  const able = await idsOfThose((one) => one.trespasser !== undefined)
+  return `${scenario.id} tries the borders between callers, and ${architecture.id} has none; these have: ${able.join(', ')}`
 }
 
 /** `compose/base.yaml`, the architecture's own and what its knobs add, in the order they are merged. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../measure/ledger-file.ts'
 import { allowedLoss } from '../reports/allowed-loss.ts'
 import { howItDied, lastWords } from '../reports/deaths.ts'
+import { belonging } from '../reports/belonging.ts'
 import { reconcile } from '../reports/reconcile.ts'
 import { judge as judgeRun } from '../reports/verdict.ts'
 import { EXIT, LabError } from '../run/errors.ts'
@@ -62,17 +63,19 @@ async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrup
   const context = createContext({ env: system.env, knobs: plan.knobs, signal })
   await using judge = await plan.architecture.judge(context)
   if (plan.history > 0) stage('seed')
-  // Before injector and subscribers, which take a lab that is busy generating for one that is dead.
-  const history = await writeHistory(plan, context, judge, emit)
   const callers = (await plan.architecture.callers?.(context)) ?? []
+  // Before injector and subscribers, which take a lab that is busy generating for one that is dead.
+  const history = await writeHistory(plan, context, callers, judge, emit)
+  const onlooker = (await plan.architecture.onlooker?.(context)) ?? {}
+  await using trespasser = plan.scenario.trespass ? await plan.architecture.trespasser?.(context, system.apiUrl) : undefined
   await using subscribers = await startSubscribers(system)
   await using injector = await startInjector(system)
-  using ledger = createLedgerFile(join(folder.path, 'ledger.bin'))
-  injector.client.onLedger((patch) => folder.guard(() => ledger.append(patch)))
+  using ledgerFile = createLedgerFile(join(folder.path, 'ledger.bin'))
+  injector.client.onLedger((patch) => folder.guard(() => ledgerFile.append(patch)))
 
   stage('load')
-  await using driven = await drive({ plan, folder, emit, signal, system, judge, callers, injector, subscribers })
-  folder.guard(() => ledger.sync())
+  await using driven = await drive({ plan, folder, emit, signal, system, judge, callers, onlooker, trespasser, injector, subscribers })
+  folder.guard(() => ledgerFile.sync())
 
   stage('settle')
   const settled = await settle(judge, plan.scenario.settleSeconds * 1_000, signal)
@@ -84,11 +87,13 @@ async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrup
   stage('reconcile')
   await folder.flush()
   const soFar = await readRecord(folder.path)
+  const ledger = await readLedger(join(folder.path, 'ledger.bin'))
   const accounting = await reconcile({
     seed: plan.seed,
     runTag: plan.runTag,
     history,
-    ledger: await readLedger(join(folder.path, 'ledger.bin')),
+    ledger,
+    belonging: belonging({ plan: driven.load, events: ledger.events, history, guests: trespasser?.owners }),
     timesOf: (wanted) => timesOf(join(folder.path, 'ledger.bin'), wanted),
     allowed: allowedLoss(soFar.run.guarantee.mayLose, soFar.state.outages, (fromMs, toMs) => slowestMs(soFar.samples, fromMs, toMs)),
     sequencesIn: (windows) => sequencesIn(join(folder.path, 'ledger.bin'), windows),

@@ -1,6 +1,6 @@
 import { decodeHistogram, mergeInto, newHistogram, type Histogram } from '../measure/histogram.ts'
 import type { InjectorSnapshot, PhaseSeries, PhaseSums, SubscriberSnapshot } from '../load/control.ts'
-import { noSums } from '../load/tally.ts'
+import { addGroups, noSums } from '../load/tally.ts'
 import { SERIES, type Series } from '../run/series.ts'
 
 const FATES = ['scheduled', 'ok', 'rejected', 'unknown', 'neverSent'] as const
@@ -75,5 +75,6 @@ function addSums(sums: Map<number, PhaseSums & { index: number }>, series: Phase
   sum.serviceCount += series.serviceCount
   sum.inFlightSum += series.inFlightSum
   sum.inFlightSamples += series.inFlightSamples
+  addGroups(sum, series)
   sums.set(series.phase, sum)
 }

@@ -1,4 +1,5 @@
 import type { Caller } from '../system/architecture.ts'
+import type { Group, LoadPhase, LoadPlan } from './control.ts'
 import { hash32 } from './customers.ts'
 
 /**
@@ -27,4 +28,50 @@ export function callerPicker(callers: readonly Pick<Caller, 'share'>[], seed: nu
     }
     return low
   }
+}
+
+/** Which caller (an index) sends the visit that begins with this event and was due then, ms since the epoch. */
+export type VisitCaller = (source: number, sequence: number, timeMs: number) => number
+
+type CallersPlan = Pick<LoadPlan, 'callers' | 'seed'> & Partial<Pick<LoadPlan, 'startAtMs' | 'phases'>>
+
+/**
+ * As {@link callerPicker}, where phases may give the noisy caller another share of the visits. Which phase that is, is told by the time that
+ * every id carries: so whose an event is follows from its id alone here as well.
+ */
+export function visitCaller({ callers = [], seed, startAtMs = 0, phases = [] }: CallersPlan): VisitCaller {
+  const usual = callerPicker(callers, seed)
+  if (phases.every(({ noisyShare }) => noisyShare === undefined)) return usual
+  let endMs = startAtMs
+  const stretches = phases.map(({ durationMs, noisyShare }) => ({
+    endMs: (endMs += durationMs),
+    pick: noisyShare === undefined ? usual : callerPicker(withNoisyShare(callers, noisyShare), seed),
+  }))
+  return (source, sequence, timeMs) => (stretches.find((stretch) => timeMs < stretch.endMs)?.pick ?? usual)(source, sequence)
+}
+
+/** The noisy ones together send this share of all, the others what is left, each group divided as before. */
+function withNoisyShare(callers: readonly Caller[], noisyShare: number): Pick<Caller, 'share'>[] {
+  const sum = (of: readonly Caller[]) => of.reduce((total, { share }) => total + share, 0)
+  const noisy = sum(callers.filter((caller) => caller.noisy))
+  const others = sum(callers) - noisy
+  if (noisy === 0 || others === 0) return [...callers]
+  return callers.map((caller) => ({ share: caller.noisy ? (caller.share / noisy) * noisyShare : (caller.share / others) * (1 - noisyShare) }))
+}
+
+/** Are noisy callers and the others told apart? Only where some phase makes them noisy, and there are both. */
+export function isGrouped(callers: readonly Caller[] | undefined, phases: readonly Pick<LoadPhase, 'noisyShare'>[]): boolean {
+  const noisy = callers?.filter((caller) => caller.noisy).length ?? 0
+  return noisy > 0 && noisy < callers!.length && phases.some(({ noisyShare }) => noisyShare !== undefined)
+}
+
+/** To which group a visit belongs. */
+export type VisitGroup = (source: number, sequence: number, timeMs: number) => Group
+
+/** `undefined` where groups are not told apart. */
+export function visitGroup(plan: CallersPlan): VisitGroup | undefined {
+  const { callers = [], phases = [] } = plan
+  if (!isGrouped(callers, phases)) return undefined
+  const pick = visitCaller(plan)
+  return (source, sequence, timeMs) => (callers[pick(source, sequence, timeMs)]!.noisy ? 'noisy' : 'others')
 }

@@ -1,4 +1,5 @@
 import autocannon from 'autocannon'
+import { visitGroup } from './callers.ts'
 import type { LoadPlan } from './control.ts'
 import { profileNumber } from './customers.ts'
 import { sourceOf } from './order-id.ts'
@@ -44,6 +45,7 @@ const FATES: Partial<Record<Outcome, Fate>> = { ok: OK, rejected: REJECTED, unkn
 export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally): ClosedLoop {
   const ledger = sourceLedger(sourceOf(plan.injector, profileNumber('saturation')))
   const write = requestWriter(plan)
+  const groupOf = visitGroup(plan)
   const connections = { open: 0, opened: 0, dropped: 0 }
   const invalid: string[] = []
   const running = new Set<{ end(): void; cut(): void }>()
@@ -103,6 +105,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
   function follow(client: CannonClient, phase: number, busy: (by: 1 | -1) => void): void {
     const at = tally.phase(phase)
     let sequence = -1
+    let timeMs = 0
     let sentUs = 0
     let retired = false
     connections.open++
@@ -112,7 +115,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       if (sequence >= 0) dropped()
       const nowUs = clockUs()
       tally.look(nowUs)
-      const timeMs = plan.startAtMs + Math.floor(nowUs / 1000)
+      timeMs = plan.startAtMs + Math.floor(nowUs / 1000)
       sequence = ledger.append(timeMs)
       ledger.set(sequence, UNKNOWN)
       tally.scheduled(tally.events, 1, phase)
@@ -120,7 +123,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       at.sends++
       busy(1)
       const body = write.saturationBody(sequence, timeMs)
-      if (write.saturationHeaders) client.setHeadersAndBody(write.saturationHeaders(sequence), body)
+      if (write.saturationHeaders) client.setHeadersAndBody(write.saturationHeaders(sequence, timeMs), body)
       else client.setBody(body)
       sentUs = clockUs()
     })
@@ -142,7 +145,7 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       const nowUs = clockUs()
       at.service.record(nowUs - sentUs)
       if (status < 200 || status > 299) tally.failed(String(status))
-      end(outcomeOf(status), nowUs - sentUs, nowUs)
+      end(outcomeOf(status), nowUs - sentUs, nowUs, status === 429)
     }
 
     function dropped(): void {
@@ -159,11 +162,12 @@ export function closedLoop(plan: LoadPlan, clockUs: () => number, tally: Tally):
       client.responseMax = 1
     }
 
-    function end(outcome: Outcome, latencyUs: number, nowUs: number): void {
+    function end(outcome: Outcome, latencyUs: number, nowUs: number, limited = false): void {
       tally.look(nowUs)
       ledger.set(sequence, FATES[outcome]!)
       tally.ended(tally.events, 1, outcome, phase)
       at.latency.record(latencyUs)
+      if (groupOf) tally.endedOf(groupOf(ledger.source, sequence, timeMs), 1, outcome, limited, latencyUs, phase)
       at.serviceSumUs += nowUs - sentUs
       at.serviceCount++
       busy(-1)

@@ -23,6 +23,8 @@ export interface LoadPhase {
   shape: Shape
   /** Instead of the plan's, while this phase is on. */
   customers?: Partial<Record<Customer, number>>
+  /** Which part of all visits the noisy callers send while it is on; absent: as their shares say. */
+  noisyShare?: number
 }
 
 export interface LoadPlan {
@@ -88,6 +90,17 @@ export interface PhaseSums {
   /** Requests open on a socket, counted from the sockets every ~10 ms: independent of the timestamps above. */
   inFlightSum: number
   inFlightSamples: number
+  /** Orders of the noisy callers and of all others, where these are told apart. */
+  groups?: Record<Group, GroupSums>
+}
+
+/** Callers that send too much, and those who must not suffer for it. */
+export const GROUPS = ['noisy', 'others'] as const
+export type Group = (typeof GROUPS)[number]
+
+/** `limited`: events of requests that were refused with 429. */
+export interface GroupSums extends Fates {
+  limited: number
 }
 
 /** Histograms are HdrHistogram V2 compressed base64, in microseconds, of what ended since the snapshot before. */
@@ -98,6 +111,9 @@ export interface PhaseSeries extends PhaseSums {
   latency?: string
   /** Orders: from the actual send of the answered attempt to its answer. */
   service?: string
+  /** As `latency`, of the noisy callers alone and of all others, where these are told apart. */
+  noisyLatency?: string
+  othersLatency?: string
   /** Reads (browser, analyst): as `latency`. */
   readLatency?: string
   /** The injector's own lateness: from the intended time to the moment its loop handled the arrival. */

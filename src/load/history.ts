@@ -1,4 +1,6 @@
-import type { Order } from '../system/event.ts'
+import type { Caller } from '../system/architecture.ts'
+import type { OwnedOrder } from '../system/event.ts'
+import { callerPicker } from './callers.ts'
 import { orderBody } from './customers.ts'
 import { MAX_SEQUENCE, MAX_SOURCE, orderIdWriter, type OrderId } from './order-id.ts'
 
@@ -55,16 +57,29 @@ export function historyIdAt(history: History, n: number): string {
   return orderIdWriter(HISTORY_TAG, history.source)(historyTimeMs(history, n), history.firstSequence + n)
 }
 
+/** To whom an order of history belongs, `undefined` where to nobody in particular. See {@link historyOwner}. */
+export type HistoryOwner = (source: number, sequence: number) => string | undefined
+
+/** History was sent by the callers as well, by their shares, one order a visit. */
+export function historyOwner(callers: readonly Caller[], seed: number): HistoryOwner {
+  if (callers.every(({ owner }) => owner === undefined)) return () => undefined
+  const pick = callerPicker(callers, seed)
+  return (source, sequence) => callers[pick(source, sequence)]!.owner
+}
+
 /** All orders, oldest first, in batches; ends early once `signal` is aborted. */
-export async function* historyOrders(history: History, batch = 5_000, signal?: AbortSignal): AsyncGenerator<Order[]> {
+export async function* historyOrders(history: History, batch = 5_000, signal?: AbortSignal, ownerOf: HistoryOwner = () => undefined): AsyncGenerator<OwnedOrder[]> {
   const idOf = orderIdWriter(HISTORY_TAG, history.source)
   const parts: OrderId = { timeMs: 0, runTag: HISTORY_TAG, source: history.source, sequence: 0 }
   for (let from = 0; from < history.orders && signal?.aborted !== true; from += batch) {
-    const orders: Order[] = new Array<Order>(Math.min(batch, history.orders - from))
+    const orders: OwnedOrder[] = new Array<OwnedOrder>(Math.min(batch, history.orders - from))
     for (let i = 0; i < orders.length; i++) {
       parts.timeMs = historyTimeMs(history, from + i)
       parts.sequence = history.firstSequence + from + i
-      orders[i] = orderBody(history.seed, idOf(parts.timeMs, parts.sequence), parts)
+      const order: OwnedOrder = orderBody(history.seed, idOf(parts.timeMs, parts.sequence), parts)
+      const owner = ownerOf(parts.source, parts.sequence)
+      if (owner !== undefined) order.owner = owner
+      orders[i] = order
     }
     yield orders
   }

@@ -1,3 +1,4 @@
+import { visitGroup } from './callers.ts'
 import type { LoadPlan } from './control.ts'
 import { CUSTOMERS, hash32, officeOrders, type Customer } from './customers.ts'
 import { sourceOf } from './order-id.ts'
@@ -55,6 +56,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   const fromSend = options.latencyFrom === 'sent'
   const picks = plan.phases.map(({ customers }) => customerPicker(customers ?? plan.customers, plan.seed))
   const write = requestWriter(plan)
+  const groupOf = visitGroup(plan)
   const ledgerOf = (customer: Customer) => sourceLedger(sourceOf(plan.injector, CUSTOMERS.indexOf(customer)))
   const ledgers = [ledgerOf('commuter'), ledgerOf('office')]
   const open = openVisits()
@@ -96,7 +98,7 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
     const number = arrivals++
     const profile = picks[phase]!(number)
     const visit: Visit = {
-      profile, phase, intendedUs, sentUs: 0, sequence: number, events: 0, attempts: 0, unsure: false, done: false,
+      profile, phase, intendedUs, sentUs: 0, sequence: number, events: 0, attempts: 0, unsure: false, limited: false, done: false,
       connection: undefined, before: undefined, after: undefined,
     }
     const ledger = ledgers[profile]
@@ -148,13 +150,14 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
   function textOf(visit: Visit): string {
     if (visit.profile === COMMUTER) return write.commuter(visit.sequence, idTimeMs(visit))
     if (visit.profile === OFFICE) return write.office(visit.sequence, visit.events, idTimeMs(visit))
-    return visit.profile === BROWSER ? write.browser(visit.sequence) : write.analyst(visit.sequence)
+    return visit.profile === BROWSER ? write.browser(visit.sequence, idTimeMs(visit)) : write.analyst(visit.sequence, idTimeMs(visit))
   }
 
   function onReply(visit: Visit, reply: Reply): void {
     const nowUs = offSocket(visit, clockUs())
     const { status } = reply
     const outcome = outcomeOf(status)
+    visit.limited = status === 429
     if (visit.events > 0) counted.phase(visit.phase).service.record(nowUs - visit.sentUs)
     if (outcome === 'ok') end(visit, 'ok', nowUs, nowUs)
     else {
@@ -201,8 +204,14 @@ export function openLoop(plan: LoadPlan, clockUs: () => number, options: OpenLoo
     const at = counted.phase(visit.phase)
     const fromUs = fromSend && visit.attempts > 0 ? visit.sentUs : visit.intendedUs
     const latencyUs = answeredUs === Infinity ? Math.max(timeoutUs, nowUs - fromUs) : answeredUs - fromUs
-    if (visit.events > 0) at.latency.record(latencyUs)
-    else at.readLatency.record(latencyUs)
+    if (visit.events === 0) {
+      at.readLatency.record(latencyUs)
+      return
+    }
+    at.latency.record(latencyUs)
+    if (groupOf === undefined) return
+    const group = groupOf(ledgers[visit.profile]!.source, visit.sequence, idTimeMs(visit))
+    counted.endedOf(group, visit.events, outcome, outcome === 'rejected' && visit.limited, latencyUs, visit.phase)
   }
 
   function mark(visit: Visit, fate: Fate): void {

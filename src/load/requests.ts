@@ -4,7 +4,7 @@
  */
 import type { Order } from '../system/event.ts'
 import { MAX_AMOUNT_CENTS } from '../system/event.ts'
-import { callerPicker } from './callers.ts'
+import { visitCaller } from './callers.ts'
 import type { LoadPlan } from './control.ts'
 import { hash32, orderBody, profileNumber, type Profile } from './customers.ts'
 import { orderIdWriter, sourceOf } from './order-id.ts'
@@ -15,28 +15,28 @@ export interface RequestWriter {
   /** `POST <path>/orders` for `events` events from `sequence` on. */
   office(sequence: number, events: number, timeMs: number): string
   /** `n` chooses who looks. */
-  browser(n: number): string
+  browser(n: number, timeMs: number): string
   /** `n` chooses the question, and who asks. */
-  analyst(n: number): string
+  analyst(n: number, timeMs: number): string
   /** The closed loop's body, without head. */
   saturationBody(sequence: number, timeMs: number): string
   /** Headers of the closed loop's order, `undefined` where all are the plan's. */
-  saturationHeaders: ((sequence: number) => Record<string, string>) | undefined
+  saturationHeaders: ((sequence: number, timeMs: number) => Record<string, string>) | undefined
 }
 
 const QUESTIONS = ['product', 'store', 'type', 'hour']
 
-type WriterPlan = Pick<LoadPlan, 'baseUrl' | 'path' | 'headers' | 'callers' | 'seed' | 'runTag' | 'injector'>
+type WriterPlan = Pick<LoadPlan, 'baseUrl' | 'path' | 'headers' | 'callers' | 'seed' | 'runTag' | 'injector'> & Partial<Pick<LoadPlan, 'startAtMs' | 'phases'>>
 
 export function requestWriter(plan: WriterPlan): RequestWriter {
   const host = `Host: ${new URL(plan.baseUrl).host}`
   const linesOf = (headers: Record<string, string>) => Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   const head = (line: string, headers: Record<string, string>, ...more: string[]) => [`${line} HTTP/1.1`, host, ...linesOf(headers), ...more].join('\r\n')
-  const post = (path: string) => forCallers(plan, (headers) => head(`POST ${path}`, headers, 'Content-Type: application/json', 'Content-Length: '))
+  const post = (path: string) => forCallers(plan, ({ headers }) => head(`POST ${path}`, headers, 'Content-Type: application/json', 'Content-Length: '))
   const order = post(`${plan.path}/order`)('commuter')
   const orders = post(`${plan.path}/orders`)('office')
-  const dashboard = forCallers(plan, (headers) => `${head('GET /api/dashboard', headers)}\r\n\r\n`)('browser')
-  const analytics = forCallers(plan, (headers) => QUESTIONS.map((by) => `${head(`GET /api/analytics?by=${by}`, headers)}\r\n\r\n`))('analyst')
+  const dashboard = forCallers(plan, ({ readHeaders }) => `${head('GET /api/dashboard', readHeaders)}\r\n\r\n`)('browser')
+  const analytics = forCallers(plan, ({ readHeaders }) => QUESTIONS.map((by) => `${head(`GET /api/analytics?by=${by}`, readHeaders)}\r\n\r\n`))('analyst')
   const commuter = bodyWriter(plan, 'commuter')
   const office = bodyWriter(plan, 'office')
   const saturation = bodyWriter(plan, 'saturation')
@@ -44,35 +44,41 @@ export function requestWriter(plan: WriterPlan): RequestWriter {
   return {
     commuter(sequence, timeMs) {
       const body = commuter(sequence, timeMs)
-      return `${order(sequence)}${body.length}\r\n\r\n${body}`
+      return `${order(sequence, timeMs)}${body.length}\r\n\r\n${body}`
     },
     office(sequence, events, timeMs) {
       let body = '['
       for (let i = 0; i < events; i++) body += (i === 0 ? '' : ',') + office(sequence + i, timeMs)
-      return `${orders(sequence)}${body.length + 1}\r\n\r\n${body}]`
+      return `${orders(sequence, timeMs)}${body.length + 1}\r\n\r\n${body}]`
     },
-    browser: (n) => dashboard(n),
-    analyst: (n) => analytics(n)[hash32(plan.seed, n) % QUESTIONS.length]!,
+    browser: (n, timeMs) => dashboard(n, timeMs),
+    analyst: (n, timeMs) => analytics(n, timeMs)[hash32(plan.seed, n) % QUESTIONS.length]!,
     saturationBody: saturation,
-    saturationHeaders: plan.callers?.length ? forCallers(plan, (headers) => ({ ...headers, 'Content-Type': 'application/json' }))('saturation') : undefined,
+    saturationHeaders: plan.callers?.length ? forCallers(plan, ({ headers }) => ({ ...headers, 'Content-Type': 'application/json' }))('saturation') : undefined,
   }
 }
 
+/** What one caller sends with its orders, and with its reads. */
+interface CallerHeaders {
+  headers: Record<string, string>
+  readHeaders: Record<string, string>
+}
+
 /**
- * What is rendered ahead for every caller, and picked by the sequence of a profile's visit. Without callers there is one, and nothing to pick:
- * the way of a request is then as long as it would be if there were no such thing.
+ * What is rendered ahead for every caller, and picked by the sequence and the time of a profile's visit. Without callers there is one, and
+ * nothing to pick: the way of a request is then as long as it would be if there were no such thing.
  */
-function forCallers<T>(plan: WriterPlan, render: (headers: Record<string, string>) => T): (profile: Profile) => (sequence: number) => T {
+function forCallers<T>(plan: WriterPlan, render: (caller: CallerHeaders) => T): (profile: Profile) => (sequence: number, timeMs: number) => T {
   const { callers = [] } = plan
   if (callers.length === 0) {
-    const only = render(plan.headers)
+    const only = render({ headers: plan.headers, readHeaders: plan.headers })
     return () => () => only
   }
-  const rendered = callers.map(({ headers }) => render({ ...plan.headers, ...headers }))
-  const pick = callerPicker(callers, plan.seed)
+  const rendered = callers.map(({ headers, readHeaders = headers }) => render({ headers: { ...plan.headers, ...headers }, readHeaders: { ...plan.headers, ...readHeaders } }))
+  const pick = visitCaller(plan)
   return (profile) => {
     const source = sourceOf(plan.injector, profileNumber(profile))
-    return (sequence) => rendered[pick(source, sequence)]!
+    return (sequence, timeMs) => rendered[pick(source, sequence, timeMs)]!
   }
 }
 

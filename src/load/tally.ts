@@ -3,7 +3,7 @@
  * last drain, by phase. Little's law needs its in-flight figure from elsewhere than the timestamps, so
  * {@link Tally.look} asks the sockets.
  */
-import type { Counts, LoadPhase, PhaseSeries, PhaseSums } from './control.ts'
+import { GROUPS, type Counts, type Group, type GroupSums, type LoadPhase, type PhaseSeries, type PhaseSums } from './control.ts'
 import { hash32 } from './customers.ts'
 import { latencyRecorder, type LatencyRecorder } from '../measure/recorder.ts'
 
@@ -22,6 +22,8 @@ interface PhaseTally extends PhaseSums {
   readLatency: LatencyRecorder
   sendLag: LatencyRecorder
   loopDelay: LatencyRecorder
+  /** From the first visit of a group on. */
+  groupLatency?: Record<Group, LatencyRecorder>
 }
 
 export interface Tally {
@@ -34,6 +36,8 @@ export interface Tally {
   scheduled(counts: Counts, events: number, phase: number): void
   sent(counts: Counts, events: number): void
   ended(counts: Counts, events: number, outcome: Outcome, phase: number): void
+  /** Beside `ended`, where groups are told apart. `limited`: it was refused with 429. */
+  endedOf(group: Group, events: number, outcome: Outcome, limited: boolean, latencyUs: number, phase: number): void
   /** One failed request, by kind, with the beginning of what the server said. */
   failed(kind: string, said?: string): void
   /** Names sockets to look at: `eachOpen` calls back with the phase of every request that is on one now. Returns how to forget them. */
@@ -85,6 +89,16 @@ export function tally(phases: readonly LoadPhase[]): Tally {
       counts.inFlight -= events
       counts[outcome] += events
       if (counts === self.events) phaseOf(phase).events[outcome] += events
+    },
+    endedOf(group, events, outcome, limited, latencyUs, phase) {
+      const at = phaseOf(phase)
+      at.groups ??= noGroups()
+      at.groupLatency ??= { noisy: latencyRecorder(), others: latencyRecorder() }
+      const sums = at.groups[group]
+      sums.scheduled += events
+      sums[outcome] += events
+      if (limited) sums.limited += events
+      at.groupLatency[group].record(latencyUs)
     },
     failed(kind, said) {
       self.errors[kind] = (self.errors[kind] ?? 0) + 1
@@ -140,13 +154,27 @@ export function noSums(): PhaseSums {
   return { events: { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0 }, sends: 0, serviceSumUs: 0, serviceCount: 0, inFlightSum: 0, inFlightSamples: 0 }
 }
 
+function noGroups(): Record<Group, GroupSums> {
+  const none = { scheduled: 0, ok: 0, rejected: 0, unknown: 0, neverSent: 0, limited: 0 }
+  return { noisy: { ...none }, others: { ...none } }
+}
+
+/** Adds the second to the first, in place. */
+export function addGroups(sum: PhaseSums, more: PhaseSums): void {
+  if (more.groups === undefined) return
+  sum.groups ??= noGroups()
+  for (const group of GROUPS) {
+    for (const figure of Object.keys(sum.groups[group]) as (keyof GroupSums)[]) sum.groups[group][figure] += more.groups[group][figure]
+  }
+}
+
 function hasAny(phase: PhaseTally): boolean {
   const { latency, readLatency, sendLag, loopDelay, events, sends, serviceCount, inFlightSum, inFlightSamples } = phase
   return [events.scheduled, loopDelay.count, sends, serviceCount, inFlightSum, inFlightSamples, latency.count, readLatency.count, sendLag.count].some((figure) => figure > 0)
 }
 
 function drainPhase(tallied: PhaseTally, phase: number): PhaseSeries {
-  const { events, sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples } = tallied
+  const { events, sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples, groups } = tallied
   const series = {
     phase,
     latency: tallied.latency.drain(),
@@ -154,8 +182,10 @@ function drainPhase(tallied: PhaseTally, phase: number): PhaseSeries {
     readLatency: tallied.readLatency.drain(),
     sendLag: tallied.sendLag.drain(),
     loopDelay: tallied.loopDelay.drain(),
+    ...(tallied.groupLatency && { noisyLatency: tallied.groupLatency.noisy.drain(), othersLatency: tallied.groupLatency.others.drain() }),
+    ...(groups && { groups }),
     events, sends, serviceSumUs, serviceCount, inFlightSum, inFlightSamples,
   }
-  Object.assign(tallied, noSums())
+  Object.assign(tallied, noSums(), groups && { groups: noGroups() })
   return series
 }

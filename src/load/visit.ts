@@ -15,6 +15,8 @@ export interface Visit {
   attempts: number
   /** An attempt's fate is not known: it may have been stored. */
   unsure: boolean
+  /** The last answer was a 429. */
+  limited: boolean
   done: boolean
   /** While its request is on a socket. */
   connection: HttpConnection<Visit> | undefined

@@ -2,6 +2,7 @@ import { orderBody } from '../load/customers.ts'
 import { historyIdAt, placeInHistory, type History } from '../load/history.ts'
 import type { OrderId } from '../load/order-id.ts'
 import type { Order, StoredOrder } from '../system/event.ts'
+import { sparseBits } from './sparse-bits.ts'
 
 /** What became of the orders that were there before the load. All of them were stored then, so no guarantee excuses one. */
 export interface HistoryAccounting {
@@ -21,6 +22,8 @@ export type HistoryWrong = (typeof HISTORY_WRONGS)[number]
 export interface HistoryLedger {
   /** `unexpected`: no order of this history; `again`: seen before; else what was written, which is what the dashboard must count. */
   take(row: StoredOrder, parts: OrderId): Order | 'again' | 'unexpected'
+  /** It is stored, with somebody to whom it does not belong: leaked, and so not lost. */
+  takeElsewhere(parts: OrderId): void
   /** Once every row was taken. */
   account(): HistoryAccounting
 }
@@ -28,6 +31,7 @@ export interface HistoryLedger {
 /** A bit an order: 1.25 MB for ten million. */
 export function historyLedger(history: History, mostExamples: number): HistoryLedger {
   const seen = new Uint8Array(Math.ceil(history.orders / 8))
+  const elsewhere = sparseBits()
   const found: HistoryAccounting = { orders: history.orders, stored: 0, lost: 0, duplicated: 0, altered: 0, examples: { lost: [], duplicated: [], altered: [] } }
   const wrong = (kind: HistoryWrong, id: string) => {
     found[kind] += 1
@@ -48,9 +52,10 @@ export function historyLedger(history: History, mostExamples: number): HistoryLe
       if (differs(written, row)) wrong('altered', row.id)
       return written
     },
+    takeElsewhere: (parts) => elsewhere.set(placeInHistory(history, parts)),
     account() {
       for (let n = 0; n < history.orders && found.stored + found.lost < history.orders; n++) {
-        if ((seen[n >>> 3]! & (1 << (n & 7))) === 0) wrong('lost', historyIdAt(history, n))
+        if ((seen[n >>> 3]! & (1 << (n & 7))) === 0 && !elsewhere.has(n)) wrong('lost', historyIdAt(history, n))
       }
       return found
     },

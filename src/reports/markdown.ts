@@ -9,6 +9,7 @@ import { faultSection } from './fault-table.ts'
 import { insideSection } from './inside-table.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
+import { attemptsText, tenantsSection } from './tenants-table.ts'
 
 /** `report.md`: the answer in three lines, then what it rests on. */
 export function markdownReport(record: RunRecord, summary: Summary): string {
@@ -20,6 +21,7 @@ export function markdownReport(record: RunRecord, summary: Summary): string {
     phaseTable(summary),
     insideSection(summary),
     faultSection(record, summary),
+    tenantsSection(summary, record.state.loadStartAtMs),
     eventTable(record, summary),
     latencies(summary),
     resourceTable(summary),
@@ -50,13 +52,14 @@ export function verdictLine({ verdict, status }: Summary): string {
 }
 
 /** The numbers that matter, in one line. */
-export function figuresLine({ overall, accounting, drainSeconds, phases }: Summary): string {
+export function figuresLine({ overall, accounting, drainSeconds, phases, trespass }: Summary): string {
   const parts: string[] = []
   const peak = Math.max(0, ...phases.map((phase) => phase.peakAcceptedPerSecond))
   if (accounting) parts.push(`${int(accounting.ok)} of ${int(accounting.scheduled)} events accepted, ${int(accounting.stored)} stored, ${int(accounting.lost)} lost${accounting.lost > 0 && accounting.lostExcused === accounting.lost ? ' (allowed)' : ''}`)
   if (peak > 0) parts.push(`peak ${int(peak)} accepted/s`)
   if (overall?.latencyMs) parts.push(`latency p50 ${ms(overall.latencyMs.p50)}, p99 ${ms(overall.latencyMs.p99)}`)
   if (accounting?.freshnessMs && accounting.freshnessMs.count > 0) parts.push(`on the dashboard after ${ms(accounting.freshnessMs.p50)} (p99 ${ms(accounting.freshnessMs.p99)})`)
+  if (trespass) parts.push(`borders: ${attemptsText(trespass)}`)
   if (drainSeconds !== undefined) parts.push(`backlog gone ${drainSeconds.toFixed(1)} s after the load`)
   return parts.length === 0 ? 'no figures: the run ended before the load' : parts.join(' · ')
 }
@@ -149,10 +152,13 @@ function eventTable({ state }: RunRecord, { accounting }: Summary): string {
     ...WRONGS.map((kind) => [`**${kind}**`, int(accounting[kind]), kind === 'lost' && accounting.lostExcused > 0 ? `${WRONG_SAYS.lost}; ${int(accounting.lostExcused)} of them as the guarantee allows` : WRONG_SAYS[kind]]),
     ['**miscounted**', int(accounting.miscounted.length), 'figures of the dashboard that differ from what the stored ids make'],
   ]
+  if (accounting.leaked !== undefined) rows.push(['**leaked**', int(accounting.leaked), 'stored for somebody else than who sent it'])
+  if (accounting.guests !== undefined) rows.push(['of guests', int(accounting.guests), 'stored by who tried the borders, in a name of its own; in none of the numbers above'])
   if (accounting.history) rows.push(...historyRows(accounting.history))
   const named = (kind: string, ids: readonly string[]) => (ids.length === 0 ? [] : [`${kind}, the first ${ids.length}:\n\n${ids.map((id) => `- \`${id}\``).join('\n')}`])
   const examples = [
     ...WRONGS.flatMap((kind) => named(kind, accounting.examples[kind])),
+    ...named('leaked', accounting.examples.leaked ?? []),
     ...HISTORY_WRONGS.flatMap((kind) => named(`history ${kind}`, accounting.history?.examples[kind] ?? [])),
   ]
   const miscounts = accounting.miscounted.slice(0, 20).map((one) => `- \`${one.figure}\`: shows ${int(one.shown)}, the stored ids make ${int(one.expected)}`)

@@ -1,6 +1,6 @@
 import type { Percentiles } from '../run/events.ts'
 import { orderBody } from '../load/customers.ts'
-import { HISTORY_TAG, type History } from '../load/history.ts'
+import { HISTORY_TAG, placeInHistory, type History } from '../load/history.ts'
 import { orderIdWriter, parseOrderId } from '../load/order-id.ts'
 import { newHistogram, percentilesMs, recordUs } from '../measure/histogram.ts'
 import type { Ledger } from '../measure/ledger-file.ts'
@@ -8,6 +8,8 @@ import { NEVER_SENT, OK, REJECTED, UNKNOWN } from '../measure/ledger.ts'
 import type { Dashboard } from '../system/dashboard.ts'
 import type { StoredOrder } from '../system/event.ts'
 import type { AllowedLoss, LossWindow } from './allowed-loss.ts'
+import type { Belonging } from './belonging.ts'
+import { watchBorders, type Borders } from './borders.ts'
 import { expectNothing, expectOrder } from './expected.ts'
 import { arrivalCurve } from './freshness.ts'
 import { differs, HISTORY_WRONGS, historyLedger, type HistoryAccounting } from './history.ts'
@@ -32,10 +34,14 @@ export interface Accounting {
   unexpected: number
   altered: number
   recovered: number
+  /** Rows that belong to somebody else than who sent the event; absent where events belong to nobody in particular. */
+  leaked?: number
+  /** Rows that somebody stored on purpose who is no part of the load; in none of the numbers above. */
+  guests?: number
   /** Dashboard figures that differ from what follows from the stored ids. */
   miscounted: Miscount[]
   /** The first of each kind, at most {@link EXAMPLES}. */
-  examples: Record<Wrong, string[]>
+  examples: Record<Wrong, string[]> & { leaked?: string[] }
   /** Persistence lag of every stored event: the store's own insert time minus the id's time. */
   persistedLagMs?: Percentiles
   /** Stored events by intended time against the counts a subscriber received. */
@@ -56,6 +62,8 @@ export interface ReconcileInput {
   /** What was written before the load. */
   history?: History
   ledger: Ledger
+  /** Absent: events belong to nobody in particular. */
+  belonging?: Belonging
   /** Intended times of the events to be named, ms since the epoch, by source and sequence. */
   timesOf(wanted: Iterable<{ source: number; sequence: number }>): Promise<Map<number, Map<number, number>>>
   /** What the guarantee lets be missing; absent: nothing. */
@@ -75,12 +83,13 @@ export interface ReconcileInput {
 
 /**
  * Matches every stored row with the ledger, once, in constant memory: two bits an event for the ledger, one for
- * "seen", and no list of rows. Knows nothing of how the system counts.
+ * "seen", another once something leaked, and no list of rows. Knows nothing of how the system counts.
  */
 export async function reconcile(input: ReconcileInput): Promise<Accounting> {
   const { ledger } = input
   const accounting = countFates(ledger)
   const seen = new Map(ledger.sources.map((source) => [source, new Uint8Array(Math.ceil(ledger.events(source) / 8))]))
+  const borders = input.belonging && watchBorders(input.belonging, EXAMPLES)
   const totals = expectNothing()
   const curve = arrivalCurve(input.loadFromMs, input.loadToMs)
   const lag = newHistogram()
@@ -96,6 +105,12 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
     for (const row of batch) {
       const parts = parseOrderId(row.id)
       if (past !== undefined && parts?.runTag === HISTORY_TAG) {
+        const isElsewhere = placeInHistory(input.history!, parts) >= 0 && borders?.isCrossed(row, parts, 'history')
+        if (isElsewhere) {
+          past.takeElsewhere(parts)
+          expectOrder(totals, row)
+          continue
+        }
         const written = past.take(row, parts)
         if (written === 'unexpected') wrong('unexpected', row.id)
         if (written !== 'again') expectOrder(totals, written === 'unexpected' ? row : written)
@@ -103,7 +118,11 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
       }
       const bits = parts?.runTag === input.runTag ? seen.get(parts.source) : undefined
       if (parts === undefined || bits === undefined || parts.sequence >= ledger.events(parts.source)) {
-        wrong('unexpected', row.id)
+        if (!borders?.isGuest(row)) wrong('unexpected', row.id)
+        expectOrder(totals, row)
+        continue
+      }
+      if (borders?.isCrossed(row, parts, 'run')) {
         expectOrder(totals, row)
         continue
       }
@@ -130,7 +149,8 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
     input.onProgress?.(rows)
   }
 
-  await nameLost(accounting, input, seen)
+  await nameLost(accounting, input, seen, borders)
+  borders?.tell(accounting)
   accounting.history = past?.account()
   accounting.miscounted = miscounts(totals, input.dashboard)
   accounting.persistedLagMs = percentilesMs(lag)
@@ -143,7 +163,7 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
 /** Nothing lost, doubled, invented, changed or miscounted. */
 export function isExact(accounting: Accounting): boolean {
   const past = accounting.history
-  return WRONGS.every((kind) => accounting[kind] === 0) && accounting.miscounted.length === 0 && HISTORY_WRONGS.every((kind) => (past?.[kind] ?? 0) === 0)
+  return WRONGS.every((kind) => accounting[kind] === 0) && (accounting.leaked ?? 0) === 0 && accounting.miscounted.length === 0 && HISTORY_WRONGS.every((kind) => (past?.[kind] ?? 0) === 0)
 }
 
 function countFates(ledger: Ledger): Accounting {
@@ -173,7 +193,7 @@ interface Missing {
   sequence: number
 }
 
-async function nameLost(accounting: Accounting, input: ReconcileInput, seen: ReadonlyMap<number, Uint8Array>): Promise<void> {
+async function nameLost(accounting: Accounting, input: ReconcileInput, seen: ReadonlyMap<number, Uint8Array>, borders: Borders | undefined): Promise<void> {
   const missing: Missing[] = []
   const excused: Missing[] = []
   const windows = input.allowed?.windows() ?? []
@@ -183,6 +203,7 @@ async function nameLost(accounting: Accounting, input: ReconcileInput, seen: Rea
     const ranges = (allowed && allowed.get(source)) || []
     for (let sequence = 0; sequence < input.ledger.events(source); sequence++) {
       if (input.ledger.fate(source, sequence) !== OK || (bits[sequence >>> 3]! & (1 << (sequence & 7))) !== 0) continue
+      if (borders?.isElsewhere(source, sequence)) continue
       accounting.lost += 1
       const isExcused = ranges.some(([from, to]) => sequence >= from && sequence < to)
       if (isExcused) accounting.lostExcused += 1

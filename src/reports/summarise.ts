@@ -1,3 +1,4 @@
+import type { Group } from '../load/control.ts'
 import type { ExpectationResult, Machine, Percentiles, RunStarted, RunStatus } from '../run/events.ts'
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
@@ -31,6 +32,8 @@ export interface Summary {
   overall: PhaseFigures | undefined
   phases: PhaseFigures[]
   history?: RunState['seeded']
+  /** Attempts to cross borders between callers, where the scenario has them. */
+  trespass?: RunState['trespass']
   /** Faults as they were injected, with what clients saw. */
   faults: FaultFigures[]
   accounting?: Accounting
@@ -66,6 +69,16 @@ export interface PhaseFigures {
   errors: number
   peakBacklog?: number
   freshnessP50Ms?: number
+  /** Orders of the noisy callers and of all others, where these are told apart. */
+  groups?: Record<Group, GroupFigures>
+}
+
+export interface GroupFigures {
+  offeredPerSecond: number
+  latencyMs?: Percentiles
+  /** Events refused with 429. */
+  limited: number
+  errors: number
 }
 
 export interface ServiceFigures {
@@ -99,6 +112,7 @@ export function summarise(record: RunRecord): Summary {
     overall: open.length === 0 ? undefined : overall(open),
     phases: record.phases.map(figures),
     faults: judgeFaults(record),
+    trespass: state.trespass,
     history: state.seeded,
     accounting: state.accounting,
     drainSeconds: state.settle && state.settle.tookMs / 1_000,
@@ -134,7 +148,14 @@ function figures(phase: PhaseRecord): PhaseFigures {
     errors: sums === undefined ? 0 : failures(sums.events),
     peakBacklog: largest(samples.map((sample) => sample.backlog).filter((backlog) => backlog !== undefined)),
     freshnessP50Ms: fresh.length === 0 ? undefined : median(fresh),
+    ...(sums?.groups && { groups: { noisy: groupFigures(phase, 'noisy'), others: groupFigures(phase, 'others') } }),
   }
+}
+
+function groupFigures({ sums, seconds, histograms }: PhaseRecord, group: Group): GroupFigures {
+  const counts = sums!.groups![group]
+  const latency = histograms[`${group}Latency`]
+  return { offeredPerSecond: counts.scheduled / seconds, latencyMs: latency && percentilesMs(latency), limited: counts.limited, errors: failures(counts) }
 }
 
 function overall(phases: PhaseRecord[]): PhaseFigures {
@@ -150,9 +171,10 @@ function overall(phases: PhaseRecord[]): PhaseFigures {
     sendLagMs: merged(phases, 'sendLag'),
   }
   const parts = phases.map(figures)
+  const { groups: _ofTheFirst, ...wholeFigures } = figures(whole)
   const weighted = (rate: (part: PhaseFigures) => number) => parts.reduce((sum, part) => sum + rate(part) * part.seconds, 0) / whole.seconds
   return {
-    ...figures(whole),
+    ...wholeFigures,
     offeredPerSecond: weighted((part) => part.offeredPerSecond),
     acceptedPerSecond: weighted((part) => part.acceptedPerSecond),
     errors: parts.reduce((sum, part) => sum + part.errors, 0),

@@ -20,7 +20,7 @@ const MAX_STEAL = 0.05
 
 /** Can the figures be believed? Every check says what it saw; any that fails makes the run INVALID. */
 export function judgeValidity(record: RunRecord): ValidityFinding[] {
-  return [...accounting(record), ...injectorKeptUp(record), achieved(record), ...littlesLaw(record), ...closedLoop(record), ...machine(record)]
+  return [...accounting(record), ...injectorKeptUp(record), achieved(record), ...littlesLaw(record), ...closedLoop(record), ...bordersTried(record), ...machine(record)]
 }
 
 function accounting(record: RunRecord): ValidityFinding[] {
@@ -40,6 +40,13 @@ function accounting(record: RunRecord): ValidityFinding[] {
     })
   }
   return findings
+}
+
+/** A border that nobody tried to cross has not held. */
+function bordersTried({ run, state }: RunRecord): ValidityFinding[] {
+  if (!run.scenario.trespass) return []
+  const attempts = state.trespass?.attempts ?? 0
+  return [{ check: 'trespass', ok: attempts > 0, says: attempts > 0 ? `${attempts} attempts to cross a border were answered` : 'no attempt to cross a border was answered' }]
 }
 
 function identity(kind: 'events' | 'reads', counts: Counts): ValidityFinding {

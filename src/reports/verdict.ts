@@ -20,7 +20,7 @@ export function judge(record: RunRecord): Verdict {
   const disturbed = disturbedPhases(record)
   const ofFaults = judgeFaults(record).flatMap(judgeFaultExpectation)
   const expectations = [...record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record, disturbed)), ...ofFaults]
-  const data = judgeData(record)
+  const data = [...crossedBorders(record), ...judgeData(record)]
   const latency = mergeSeries(measuredPhases(record), 'latency')
   const remarks = [...excusedLoss(record), ...neverInjected(record)]
   const findings = { validity, expectations, latencyMs: latency && percentilesMs(latency), ...(remarks.length > 0 && { remarks }) }
@@ -42,6 +42,13 @@ function measuredPhases(record: RunRecord): PhaseRecord[] {
   return record.phases.filter((phase) => phase.measured && phase.open)
 }
 
+/** What somebody saw or changed that was not theirs. Counts whatever else became of the run. */
+function crossedBorders({ state: { trespass } }: RunRecord): string[] {
+  if (trespass === undefined || trespass.leaks === 0) return []
+  const [first] = trespass.examples
+  return [`${count(trespass.leaks)} of ${count(trespass.attempts)} attempts to cross a border leaked: ${first?.tried}: ${first?.leaked}`]
+}
+
 /** Every way in which the data broke the architecture's promise. */
 function judgeData(record: RunRecord): string[] {
   const accounting = record.state.accounting
@@ -52,6 +59,7 @@ function judgeData(record: RunRecord): string[] {
       ? `${count(beyond)} of the ${count(accounting.lost)} lost lie outside what the guarantee allows (${allowance(record)})`
       : `${count(accounting[kind])} ${kind} (${SAYS[kind](accounting)})`,
   )
+  if ((accounting.leaked ?? 0) > 0) wrongs.push(`${count(accounting.leaked!)} leaked (stored for somebody else than who sent them), such as ${accounting.examples.leaked?.[0]}`)
   wrongs.push(...historyFailures(accounting.history))
   const miscounted = accounting.miscounted
   if (miscounted.length > 0) {
@@ -77,7 +85,10 @@ function allowance({ run }: RunRecord): string {
 
 /** Phases that an added fault fell into, of which the scenario's author knew nothing. */
 function disturbedPhases(record: RunRecord): Set<string> {
-  const stretches = faultyStretches(record).filter(({ added }) => added)
+  return phasesUnder(record, faultyStretches(record).filter(({ added }) => added))
+}
+
+function phasesUnder(record: RunRecord, stretches: readonly { fromMs: number; toMs: number }[]): Set<string> {
   const touched = record.phases.filter(({ beganAtMs, seconds }) => stretches.some(({ fromMs, toMs }) => fromMs < beganAtMs + seconds * 1_000 && toMs > beganAtMs))
   return new Set(touched.map(({ name }) => name))
 }
@@ -121,6 +132,7 @@ const METRIC_NAMES: Record<Expectation['metric'], string> = {
   freshnessP99Ms: 'p99 freshness (ms)',
   drainSeconds: 'time to drain the backlog (s)',
   reach: 'share of the final count that every subscriber saw',
+  othersP99Ratio: "p99 latency of the other callers' orders, noisy phases ÷ all others",
 }
 
 /** Not taken from phases. */
@@ -141,6 +153,8 @@ function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: R
       return accounting?.freshnessMs?.p99
     case 'drainSeconds':
       return settle === undefined ? undefined : settle.tookMs / 1_000
+    case 'othersP99Ratio':
+      return othersP99Ratio(phases, record)
     case 'reach':
       return record.watched && reach(record.watched, accounting)
   }
@@ -150,6 +164,14 @@ function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: R
 function reach({ lowest, highest }: { lowest: number; highest: number }, accounting: Accounting | undefined): number | undefined {
   const before = accounting?.history?.stored ?? 0
   return highest <= before ? undefined : Math.max(0, lowest - before) / Math.max(highest - before, accounting?.stored ?? 0)
+}
+
+/** How much worse those fare who do not send too much, while somebody does. Histograms are merged, phases with faults left out. */
+function othersP99Ratio(phases: PhaseRecord[], record: RunRecord): number | undefined {
+  const faulty = phasesUnder(record, faultyStretches(record))
+  const noisy = new Set(record.run.scenario.phases.flatMap(({ name, noisyShare }) => (noisyShare === undefined ? [] : [name])))
+  const [during, otherwise] = [true, false].map((is) => p99(phases.filter(({ name }) => noisy.has(name) === is && !faulty.has(name)), 'othersLatency'))
+  return during === undefined || otherwise === undefined || otherwise === 0 ? undefined : during / otherwise
 }
 
 function p99(phases: PhaseRecord[], series: Series): number | undefined {

@@ -34,6 +34,8 @@ export type RunEvent = { atMs: number } & (
   /** The service is ready again. `tookMs`: how long that took once the lab had lifted the fault. */
   | { type: 'fault-healed'; fault: string; service: string; replica: number; tookMs: number }
   | { type: 'note'; level: 'info' | 'warning'; says: string }
+  /** One round of attempts to cross borders between callers, as far as they were answered. `leaks`: those that must have been refused. */
+  | { type: 'trespassed'; attempts: number; leaks: { tried: string; leaked: string }[] }
   | { type: 'settled'; tookMs: number; backlog: number; drained: boolean }
   | { type: 'reconciling'; rows: number }
   | { type: 'accounted'; accounting: Accounting }

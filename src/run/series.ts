@@ -1,5 +1,5 @@
 /** The latency series that an injector reports, phase by phase; the tags of `latency.hlog`. */
-export const SERIES = ['latency', 'service', 'readLatency', 'sendLag', 'loopDelay'] as const
+export const SERIES = ['latency', 'service', 'readLatency', 'sendLag', 'loopDelay', 'noisyLatency', 'othersLatency'] as const
 export type Series = (typeof SERIES)[number]
 
 /** Tag of a series in `latency.hlog`. */

@@ -24,6 +24,8 @@ export interface RunState {
   log: LogLine[]
   notes: { level: 'info' | 'warning'; says: string }[]
   fetch?: { what: string; done: number; total?: number }
+  /** Attempts to cross borders between callers so far, where the scenario has them. */
+  trespass?: { attempts: number; leaks: number; examples: Leak[] }
   settle?: { tookMs: number; backlog: number; drained: boolean }
   /** History that is or was written. */
   seeding?: { written: number; orders: number }
@@ -33,6 +35,13 @@ export interface RunState {
   verdict?: Verdict
   ended?: { status: RunStatus; exitCode: number; why?: string }
   lastEventAtMs: number
+}
+
+/** What somebody saw or changed that was not theirs. */
+export interface Leak {
+  atMs: number
+  tried: string
+  leaked: string
 }
 
 export interface FaultState {
@@ -66,6 +75,7 @@ export interface LogLine {
 /** Two hours of seconds; a longer run keeps every second sample, then every fourth, … */
 export const SAMPLE_LIMIT = 7_200
 export const LOG_LIMIT = 200
+const LEAK_EXAMPLES = 20
 
 /** Before the first event. */
 export const initialState: RunState = {
@@ -150,6 +160,14 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       }
     case 'note':
       return { notes: [...state.notes, { level: event.level, says: event.says }], log: appendLog(state, event.atMs, 'lab', event.says) }
+    case 'trespassed': {
+      const { attempts, leaks, examples } = state.trespass ?? { attempts: 0, leaks: 0, examples: [] }
+      const more = event.leaks.map((leak) => ({ atMs: event.atMs, ...leak }))
+      return {
+        trespass: { attempts: attempts + event.attempts, leaks: leaks + more.length, examples: [...examples, ...more].slice(0, LEAK_EXAMPLES) },
+        log: more.reduce((log, { tried, leaked }) => [...log.slice(-(LOG_LIMIT - 1)), { atMs: event.atMs, service: 'LEAK', line: `${tried}: ${leaked}` }], state.log),
+      }
+    }
     case 'settled':
       return { settle: { tookMs: event.tookMs, backlog: event.backlog, drained: event.drained } }
     case 'seeding':

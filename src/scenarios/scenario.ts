@@ -21,12 +21,14 @@ const phase = z.strictObject({
   shape,
   /** Instead of the scenario's, while this phase is on. */
   customers: customers.optional(),
+  /** Which part of all visits the noisy caller sends while this phase is on; absent: as the callers' shares say. The total stays the same. */
+  noisyShare: z.number().gt(0).lt(1).optional(),
   /** Warm-up is driven and accounted for like the rest, and left out of the figures. */
   warmup: z.boolean().default(false),
 })
 
 const expectation = z.strictObject({
-  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'readErrorRate', 'freshnessP99Ms', 'drainSeconds', 'reach']),
+  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'readErrorRate', 'freshnessP99Ms', 'drainSeconds', 'reach', 'othersP99Ratio']),
   /** A phase's name; absent: the whole measured run. */
   phase: z.string().optional(),
   atMost: z.number().optional(),
@@ -64,6 +66,8 @@ export const scenarioSchema = z.strictObject({
   retries: z.int().min(0).max(10).default(0),
   /** What is broken when, while the load goes on. */
   faults: z.array(fault).default([]),
+  /** All the while somebody tries, with the rights of one caller, to see and to change what belongs to others. */
+  trespass: z.boolean().default(false),
   /** How long the backlog may take to drain after the load. */
   settleSeconds: z.number().positive(),
   expectations: z.array(expectation),

@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { ListenOptions } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { readAnalyticsQuery } from './analytics-query.ts'
-import type { Architecture, Backend } from './architecture.ts'
+import type { Architecture, Backend, Reader } from './architecture.ts'
 import type { Context } from './context.ts'
 import { countRefusal, createMeter, exposeMeter, metricsType, renderMetrics, type Meter } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import { isMediaType, orderEndpoint, sendError } from './order-endpoint.ts'
 import page from './page.html?raw'
-import { answerFor, Refusal } from './problem.ts'
+import { answerFor, CHALLENGE, Refusal } from './problem.ts'
 import { recycleConnections } from './recycling.ts'
 import { serveSockets } from './sockets.ts'
 import { parseBatch } from './validation.ts'
@@ -91,28 +91,30 @@ export function buildApp(id: string, backend: Backend, meter: Meter, context: Co
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(['application/json', NDJSON], { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
-  app.post(`/api/${id}/orders`, async (request, reply) => {
+  app.post(`/api/${id}/orders`, { onRequest: async (request) => backend.identify?.(request.raw) }, async (request, reply) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') throw new Refusal(415, { error: 'content-encoding is not supported: send the body as it is' })
     const orders = parseBatch(String(request.body ?? ''), isMediaType(request.headers['content-type'], NDJSON), Date.now())
-    await backend.admit?.(request.raw, orders.length)
-    await backend.publish(orders)
+    const sender = await backend.admit?.(request.raw, orders.length)
+    await backend.publish(orders, sender ?? undefined)
     meter.accepted += orders.length
     return sendJson(reply.code(backend.accepted), `{"count":${orders.length},"ids":${JSON.stringify(orders.map((it) => it.id))}}`)
   })
-  app.get('/api/dashboard', async (_request, reply) => sendJson(reply, JSON.stringify(await backend.dashboard())))
+  const readerFor = async (request: FastifyRequest): Promise<Reader> => (await backend.view?.(request.raw)) ?? backend
+  app.get('/api/dashboard', async (request, reply) => sendJson(reply, JSON.stringify(await (await readerFor(request)).dashboard())))
   app.get('/api/analytics', async (request, reply) => {
+    const reader = await readerFor(request)
     const query = readAnalyticsQuery(request.query as Record<string, unknown>, Date.now())
-    return sendJson(reply, JSON.stringify(await backend.analytics(query)))
+    return sendJson(reply, JSON.stringify(await reader.analytics(query)))
   })
   serveMeta(app, id, backend)
-  backend.routes?.(app)
+  backend.routes?.(app, meter)
   return app
 }
 
 /** What describes the service rather than the orders. */
 function serveMeta(app: FastifyInstance, id: string, backend: Backend): void {
-  const description = JSON.stringify(openApi(id, backend.accepted, backend.admit !== undefined))
+  const description = JSON.stringify(openApi(id, backend.accepted, backend.admit !== undefined, backend.describes))
   const html = page.replaceAll('{{arch}}', id)
   app.get('/', async (_request, reply) => reply
     .header('content-security-policy', "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'")
@@ -135,11 +137,12 @@ function answerErrors(app: FastifyInstance, meter: Meter, context: Context, outs
     if (request.method === 'POST') countRefusal(meter, answer?.status ?? 500)
     const body = answer?.body ?? { error: 'internal error' }
     if (body.retryAfterS !== undefined) reply.header('retry-after', body.retryAfterS)
+    if (answer?.status === 401) reply.header('www-authenticate', CHALLENGE)
     return reply.code(answer?.status ?? 500).send(body)
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!
-    const allow = ['GET', 'POST'].filter((method) => outside[path] === method || app.hasRoute({ method, url: path }))
+    const allow = ['GET', 'POST', 'PATCH', 'DELETE'].filter((method) => outside[path] === method || app.hasRoute({ method, url: path }))
     if (allow.length > 0) return reply.code(405).header('allow', allow.join(', ')).send({ error: `${request.method} is not allowed here; allowed: ${allow.join(', ')}` })
     return reply.code(404).send({ error: `there is nothing at ${request.method} ${path.slice(0, 200)}; see /openapi.json` })
   })

@@ -28,8 +28,13 @@ export interface Order {
   timestampMs: number
 }
 
+/** An order, and to whom it belongs where orders belong to somebody: `Caller.owner` of who sent it. */
+export interface OwnedOrder extends Order {
+  owner?: string
+}
+
 /** An order as read back from the store, with the moment the store itself put beside it at insert. */
-export interface StoredOrder extends Order {
+export interface StoredOrder extends OwnedOrder {
   persistedAtMs: number
 }
 

@@ -1,3 +1,4 @@
+import type { Description } from './architecture.ts'
 import { MAX_AMOUNT_CENTS, MAX_BATCH, ORDER_TYPES, PRODUCTS, STORES } from './event.ts'
 
 type Json = Record<string, unknown>
@@ -17,8 +18,8 @@ const count: Json = { type: 'integer', minimum: 0 }
 const text: Json = { type: 'string' }
 const time: Json = { type: 'string', format: 'date-time' }
 
-/** The description at `/openapi.json` (OpenAPI 3.1). Tests compare its paths with the routes and its answers with real ones. `limited`: customers have a rate limit. */
-export function openApi(architecture: string, accepted: 201 | 202, limited = false): Json {
+/** The description at `/openapi.json` (OpenAPI 3.1). Tests compare its paths with the routes and its answers with real ones. `limited`: customers have a rate limit. `more`: what the architecture adds. */
+export function openApi(architecture: string, accepted: 201 | 202, limited = false, more?: Description): Json {
   const says = accepted === 201 ? 'Stored.' : 'Handed to the broker; stored soon. The same answer for an id that is stored already.'
   const posted = (schema: Json): Json => ({
     [accepted]: json(schema, says),
@@ -64,7 +65,7 @@ export function openApi(architecture: string, accepted: 201 | 202, limited = fal
       '/ws/dashboard': {
         get: {
           summary: 'WebSocket: the dashboard, pushed when it changed, at most ten times a second; send {"type":"full"} for a whole one',
-          responses: { 101: { description: 'Messages are SocketMessage.' }, 403: { description: 'The Origin is another host.' } },
+          responses: { 101: { description: 'Messages are SocketMessage.' }, ...(more?.securitySchemes && { 401: failure('No valid token: in `Authorization`, or from a browser as the subprotocols `lab.dashboard, bearer.<token>`. A socket whose token ends is closed with 4401.') }), 403: { description: 'The Origin is another host.' } },
         },
       },
       '/': { get: { summary: 'A live page', responses: { 200: { description: 'HTML.' } } } },
@@ -72,8 +73,9 @@ export function openApi(architecture: string, accepted: 201 | 202, limited = fal
       '/livez': { get: { summary: 'Does the process answer?', responses: { 200: { description: 'It does.' } } } },
       '/readyz': { get: { summary: 'Is an order likely to be accepted?', responses: { 200: { description: 'It is.' }, 503: failure('Why not.') } } },
       '/openapi.json': { get: { summary: 'This', responses: { 200: { description: 'OpenAPI 3.1.' } } } },
+      ...more?.paths,
     },
-    components: { schemas: schemas() },
+    components: { schemas: { ...schemas(), ...more?.schemas }, ...(more?.securitySchemes && { securitySchemes: more.securitySchemes }) },
   }
 }
 

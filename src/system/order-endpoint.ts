@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Backend } from './architecture.ts'
+import type { Backend, Sender } from './architecture.ts'
 import { countRefusal, type Meter } from './metrics.ts'
-import { answerFor, Refusal, type ErrorBody } from './problem.ts'
+import { answerFor, CHALLENGE, Refusal, type ErrorBody } from './problem.ts'
 import { parseOrder } from './validation.ts'
 
 export const ORDER_LIMIT_BYTES = 4 * 1024
@@ -36,14 +36,14 @@ export function orderEndpoint(backend: Backend, meter: Meter, log: (line: string
     request.on('end', () => {
       if (response.headersSent) return
       if (admission === undefined) take(body ?? EMPTY, response)
-      else admission.then(() => take(body ?? EMPTY, response), (error: unknown) => refuse(response, error))
+      else admission.then((sender) => take(body ?? EMPTY, response, sender ?? undefined), (error: unknown) => refuse(response, error))
     })
   }
 
-  function take(body: Buffer, response: ServerResponse): void {
+  function take(body: Buffer, response: ServerResponse, sender?: Sender): void {
     try {
       const order = parseOrder(body, Date.now())
-      backend.publish([order]).then(
+      backend.publish([order], sender).then(
         () => {
           meter.accepted += 1
           const text = `{"id":"${order.id}"}`
@@ -93,5 +93,6 @@ export function sendError(response: ServerResponse, status: number, body: ErrorB
   response.setHeader('content-type', 'application/json; charset=utf-8')
   response.setHeader('content-length', Buffer.byteLength(text))
   if (body.retryAfterS !== undefined) response.setHeader('retry-after', body.retryAfterS)
+  if (status === 401) response.setHeader('www-authenticate', CHALLENGE)
   response.end(text)
 }

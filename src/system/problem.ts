@@ -12,6 +12,9 @@ export interface ErrorBody {
   errors?: { index: number; field?: string; error: string }[]
 }
 
+/** `WWW-Authenticate` of every 401: what would have been accepted. https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate */
+export const CHALLENGE = 'Bearer realm="load-lab", ApiKey realm="load-lab"'
+
 /** What a client got wrong, with the status that says so. */
 export class Refusal extends Error {
   override name = 'Refusal'

@@ -7,7 +7,7 @@ const SHOW = `
 local shown = tonumber(redis.call('HGET', KEYS[1], 'version') or '-1')
 if tonumber(ARGV[1]) <= shown then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[1], 'json', ARGV[2])
-if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], ARGV[1]) end
+if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 return 1
 `
 
@@ -17,8 +17,11 @@ export interface Projection {
   show(dashboard: Dashboard): Promise<boolean>
 }
 
-/** @param channel on which the version of what was written is told; absent: nothing is told */
-export function createProjection(redis: Redis, key: string, channel?: string): Projection {
+/**
+ * @param channel on which it is told that something was written; absent: nothing is told
+ * @param message what is told; absent: the version of what was written
+ */
+export function createProjection(redis: Redis, key: string, channel?: string, message?: string): Projection {
   const run = luaScript(redis, SHOW)
-  return { show: async (dashboard) => (await run([key], [dashboard.version, JSON.stringify(dashboard), channel ?? ''])) === 1 }
+  return { show: async (dashboard) => (await run([key], [dashboard.version, JSON.stringify(dashboard), channel ?? '', message ?? dashboard.version])) === 1 }
 }

@@ -1,154 +1,139 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { Backend } from './architecture.ts'
-import type { Dashboard } from './dashboard.ts'
-import { diffDashboards } from './diff.ts'
+import { Unavailable, type Backend, type View } from './architecture.ts'
 import type { Meter } from './metrics.ts'
+import { CLOSE, closeSocket, openChannel, type Channel, type Client } from './socket-channel.ts'
+import { watchRights } from './socket-rights.ts'
+import { chooseProtocol, refuseFor, refuseUpgrade, takeToken, upgradeProblem } from './socket-upgrade.ts'
 
-export const SOCKET_PATH = '/ws/dashboard'
-/** At most ten pushes a second. */
-const PUSH_INTERVAL_MS = 100
-const RETRY_MS = 500
 const HEARTBEAT_MS = 30_000
 const MAX_MESSAGE_BYTES = 64 * 1024
 const MAX_SOCKETS = 10_000
-/** What may wait unsent for one client; never less than four frames, so that a large dashboard alone closes nobody. */
-const MAX_BUFFERED_BYTES = 1024 * 1024
-
-interface Client {
-  socket: WebSocket
-  /** Frames are written here directly: one Buffer, framed once, for all clients. */
-  stream: Duplex
-  /** What it was sent last; -1 before the first and after it asked for a full one. */
-  version: number
-  answeredPing: boolean
-}
+/** Where there are several channels: one of them must leave room for the others. */
+const MAX_SOCKETS_A_CHANNEL = 5_000
+/** Each holds a dashboard and its frame. */
+const MAX_CHANNELS = 2_000
+/** Upgrades about whose rights nothing is known yet. */
+const MAX_UNDECIDED = 500
+const DECIDED_WITHIN_MS = 5_000
+const FULL = '503 Service Unavailable'
+/** The one channel where everybody sees everything. */
+const EVERYTHING = ''
 
 export interface Sockets extends AsyncDisposable {
-  /** Pending, at least one push away from what the backend has. */
   readonly open: number
+  /** Those that somebody listens on; where everybody sees everything there is one. */
+  readonly channels: number
 }
 
 /**
- * `GET /ws/dashboard`: pushes the dashboard to every client when it changed, whole or as what changed.
- * It asks the backend only while somebody listens, and once for all of them.
+ * `GET /ws/dashboard`: pushes the dashboard to every client when it changed, whole or as what changed. Where the backend has views, each
+ * upgrade is asked about: all who may see the same share a channel, which is there as long as one of them is, and a client is closed with
+ * 4401 and a reason when its right ends.
  */
 export function serveSockets(server: Server, backend: Backend, options: { payload: 'full' | 'diff'; meter: Meter; log: (line: string) => void }): Sockets {
-  const { payload, meter, log } = options
-  const clients = new Set<Client>()
-  const acceptor = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, clientTracking: false })
-  let shown: Dashboard | undefined
-  let shownFull: Buffer | undefined
-  let timer: NodeJS.Timeout | undefined
-  let stale = true
-  let busy = false
-  let lastPushMs = 0
-  let listening: Disposable | undefined
+  const { meter, log } = options
+  const channels = new Map<string, Channel>()
+  const acceptor = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, clientTracking: false, handleProtocols: chooseProtocol })
+  const view = backend.view?.bind(backend)
+  const rights = view && watchRights<Client>({ view, log, end: (client, reason) => lose(client, reason) })
+  /** The channel of each client that is open. */
+  const homes = new Map<Client, string>()
+  let undecided = 0
+  if (view === undefined) channels.set(EVERYTHING, openChannel(backend, { ...options, name: 'all' }))
 
-  function wake(): void {
-    if (timer !== undefined || busy || clients.size === 0) return
-    timer = setTimeout(push, Math.max(0, lastPushMs + PUSH_INTERVAL_MS - performance.now()))
+  function leave(client: Client): void {
+    const name = homes.get(client)
+    if (name === undefined) return
+    homes.delete(client)
+    rights?.release(client)
+    meter.sockets = homes.size
+    const channel = channels.get(name)!
+    channel.remove(client)
+    if (channel.clients.size > 0 || name === EVERYTHING) return
+    channel[Symbol.dispose]()
+    channels.delete(name)
   }
 
-  async function push(): Promise<void> {
-    timer = undefined
-    busy = true
-    lastPushMs = performance.now()
-    try {
-      const before = shown
-      if (stale) {
-        stale = false
-        const now = await backend.dashboard()
-        // A store that was restored, or a replica that lags, may show less than was shown already: nobody's figures go back.
-        if (shown === undefined || now.version > shown.version) [shown, shownFull] = [now, undefined]
-      }
-      if (shown !== undefined) sendTo(shown, before)
-    } catch (error) {
-      stale = true
-      lastPushMs = performance.now() + RETRY_MS
-      log(`sockets: no dashboard (${error instanceof Error ? error.message : String(error)}), again in ${RETRY_MS} ms`)
-    } finally {
-      busy = false
-      if (stale || anyBehind()) wake()
-    }
+  function lose(client: Client, reason: string): void {
+    leave(client)
+    closeSocket(client.socket, CLOSE.mayNotSee, reason)
   }
 
-  function anyBehind(): boolean {
-    for (const client of clients) if (client.version !== shown?.version) return true
-    return false
-  }
-
-  function sendTo(now: Dashboard, before: Dashboard | undefined): void {
-    let diff: Buffer | undefined
-    for (const client of clients) {
-      if (client.version === now.version) continue
-      const follows = payload === 'diff' && before !== undefined && client.version === before.version
-      const frame = follows ? (diff ??= textFrame(JSON.stringify(diffDashboards(before, now)))) : (shownFull ??= textFrame(JSON.stringify({ kind: 'full', ...now })))
-      if (client.stream.writableLength > Math.max(MAX_BUFFERED_BYTES, 4 * frame.length)) {
-        drop(client)
-        continue
-      }
-      client.stream.write(frame)
-      client.version = now.version
-      meter.pushes += 1
-    }
-  }
-
-  /** The close frame queues behind what is unsent; a client that reads nothing at all is cut off after that. */
-  function drop(client: Client): void {
-    clients.delete(client)
-    meter.slowSocketsClosed += 1
-    client.socket.close(1013, 'too slow: unsent data passed its bound')
-    setTimeout(() => client.socket.terminate(), 2_000).unref()
-  }
-
-  /** The backend need not watch for changes, which may cost it a query each time, while nobody would hear of them. */
-  function listenWhileNeeded(): void {
-    meter.sockets = clients.size
-    if (clients.size > 0 && listening === undefined) {
-      stale = true
-      listening = backend.onChange(() => {
-        stale = true
-        wake()
-      })
-    } else if (clients.size === 0) {
-      listening?.[Symbol.dispose]()
-      listening = undefined
-    }
-  }
-
-  function join(socket: WebSocket, stream: Duplex): void {
-    const client: Client = { socket, stream, version: -1, answeredPing: true }
-    clients.add(client)
-    listenWhileNeeded()
+  function join(name: string, channel: Channel, socket: WebSocket, stream: Duplex, expiresAtMs: number): Client {
+    const client: Client = { socket, stream, version: -1, answeredPing: true, expiresAtMs }
+    homes.set(client, name)
+    meter.sockets = homes.size
+    channel.add(client)
     socket.on('pong', () => { client.answeredPing = true })
     socket.on('message', (data) => {
       if (isFullRequest(String(data))) {
         client.version = -1
-        wake()
+        channel.wake()
       }
     })
     socket.on('error', () => {})
-    socket.on('close', () => {
-      clients.delete(client)
-      listenWhileNeeded()
+    socket.on('close', () => leave(client))
+    return client
+  }
+
+  function hasRoom(name: string): boolean {
+    const channel = channels.get(name)
+    return homes.size < MAX_SOCKETS && (channel === undefined ? channels.size < MAX_CHANNELS : channel.clients.size < MAX_SOCKETS_A_CHANNEL)
+  }
+
+  function channelOf(seen: View): Channel {
+    const channel = channels.get(seen.channel) ?? openChannel(seen, { ...options, name: seen.channel })
+    channels.set(seen.channel, channel)
+    return channel
+  }
+
+  async function decide(ask: NonNullable<Backend['view']>, request: IncomingMessage): Promise<View> {
+    const late = new AbortController()
+    undecided += 1
+    try {
+      takeToken(request)
+      const tooLate = sleep(DECIDED_WITHIN_MS, undefined, { signal: late.signal }).then(() => {
+        throw new Unavailable('nobody could say in time what this request may see')
+      })
+      return await Promise.race([ask(request), tooLate])
+    } finally {
+      undecided -= 1
+      late.abort()
+    }
+  }
+
+  async function admit(ask: NonNullable<Backend['view']>, request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    if (undecided >= MAX_UNDECIDED) return refuseUpgrade(stream, FULL)
+    const ignore = (): void => {}
+    stream.on('error', ignore)
+    let seen: View
+    try {
+      seen = await decide(ask, request)
+    } catch (error) {
+      if (!refuseFor(stream, error)) log(`sockets: an upgrade failed: ${error instanceof Error ? error.stack : String(error)}`)
+      return
+    }
+    if (!hasRoom(seen.channel)) return refuseUpgrade(stream, FULL)
+    const { channel, expiresAtMs = Infinity } = seen
+    stream.off('error', ignore)
+    // Called back at once, or never: what is not fit to be a socket has been answered then.
+    acceptor.handleUpgrade(request, stream, head, (socket) => {
+      rights!.hold(join(channel, channelOf(seen), socket, stream, expiresAtMs), { request, channel, expiresAtMs })
     })
-    wake()
   }
 
   function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const refusal = upgradeProblem(request) ?? (clients.size >= MAX_SOCKETS ? '503 Service Unavailable' : undefined)
-    if (refusal !== undefined) {
-      stream.on('error', () => {})
-      stream.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
-      return
-    }
-    acceptor.handleUpgrade(request, stream, head, (socket) => join(socket, stream))
+    const refusal = upgradeProblem(request) ?? (homes.size >= MAX_SOCKETS ? FULL : undefined)
+    if (refusal !== undefined) return refuseUpgrade(stream, refusal)
+    if (view !== undefined) return void admit(view, request, stream, head)
+    acceptor.handleUpgrade(request, stream, head, (socket) => join(EVERYTHING, channels.get(EVERYTHING)!, socket, stream, Infinity))
   }
 
   const heartbeat = setInterval(() => {
-    for (const client of clients) {
+    for (const client of homes.keys()) {
       if (!client.answeredPing) client.socket.terminate()
       client.answeredPing = false
       client.socket.ping()
@@ -158,26 +143,19 @@ export function serveSockets(server: Server, backend: Backend, options: { payloa
   server.on('upgrade', upgrade)
 
   return {
-    get open() { return clients.size },
+    get open() { return homes.size },
+    get channels() { return channels.size },
     async [Symbol.asyncDispose]() {
-      listening?.[Symbol.dispose]()
       server.off('upgrade', upgrade)
       clearInterval(heartbeat)
-      clearTimeout(timer)
-      const leaving = [...clients]
-      clients.clear()
-      for (const { socket } of leaving) socket.close(1001, 'the server is stopping')
-      setTimeout(() => leaving.forEach(({ socket }) => socket.terminate()), 500).unref()
+      rights?.[Symbol.dispose]()
+      const leaving = [...homes.keys()]
+      homes.clear()
+      for (const channel of channels.values()) channel[Symbol.dispose]()
+      channels.clear()
+      for (const { socket } of leaving) closeSocket(socket, CLOSE.goingAway, 'the server is stopping', 500)
     },
   }
-}
-
-/** A page of another site must not read the dashboard with its visitor's address: an Origin must be our own host. */
-export function upgradeProblem(request: Pick<IncomingMessage, 'url' | 'headers'>): string | undefined {
-  if (request.url?.split('?', 1)[0] !== SOCKET_PATH) return '404 Not Found'
-  const { origin, host } = request.headers
-  if (origin === undefined) return undefined
-  return URL.canParse(origin) && new URL(origin).host === host ? undefined : '403 Forbidden'
 }
 
 function isFullRequest(text: string): boolean {
@@ -186,17 +164,4 @@ function isFullRequest(text: string): boolean {
   } catch {
     return false
   }
-}
-
-/** One unfragmented, unmasked text frame (RFC 6455, 5.2). */
-export function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text)
-  const header = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(header + length)
-  frame[0] = 0x81
-  frame[1] = length < 126 ? length : length < 65_536 ? 126 : 127
-  if (header === 4) frame.writeUInt16BE(length, 2)
-  if (header === 10) frame.writeBigUInt64BE(BigInt(length), 2)
-  frame.write(text, header)
-  return frame
 }

@@ -4,6 +4,7 @@ import { callerPicker } from '../../src/load/callers.ts'
 import { perform } from '../../src/load/conductor.ts'
 import type { LoadPlan } from '../../src/load/control.ts'
 import { parseOrderId } from '../../src/load/order-id.ts'
+import { decodeHistogram } from '../../src/measure/histogram.ts'
 import { idsIn, requestReader } from '../../src/selftest/request-reader.ts'
 
 const ACCEPTED = 'HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}'
@@ -97,4 +98,23 @@ test('a phase with customers of its own: only they come while it is on', async (
   expect(of('POST')).toBeGreaterThan(40)
   expect(of('GET /api/analytics')).toBeGreaterThan(0)
   expect(requests.some((request) => customerOf(request) !== undefined)).toBe(false)
+})
+
+test('groups are told apart in a noisy phase: each with its own outcomes and latencies', async () => {
+  const callers = CALLERS.map((caller, i) => ({ ...caller, noisy: i === 2 }))
+  const { url, requests } = await serve((text) => (customerOf(text) === 'c' ? TOO_MANY : ACCEPTED))
+  const phase = (name: string, noisyShare?: number) => ({ name, durationMs: 300, shape: { kind: 'constant' as const, rate: 500 }, ...(noisyShare !== undefined && { noisyShare }) })
+  const performing = perform(planFor(url, { callers, phases: [phase('calm'), phase('noisy', 0.8)] }))
+  await performing.done
+  const { series } = performing.snapshot({ loopDelayP99Ms: 0, cpuShare: 0, rssBytes: 0 })
+  const [calm, noisy] = series.map(({ groups, noisyLatency, othersLatency }) => ({ groups: groups!, noisy: decodeHistogram(noisyLatency!).totalCount, others: decodeHistogram(othersLatency!).totalCount }))
+  const refused = requests.filter((request) => customerOf(request) === 'c').length
+  expect(calm!.groups.noisy.limited + noisy!.groups.noisy.limited).toBe(refused)
+  expect(noisy!.groups.noisy.limited).toBeGreaterThan(90)
+  expect(calm!.groups.noisy.limited).toBeLessThan(40)
+  for (const { groups, ...histograms } of [calm!, noisy!]) {
+    expect(groups.noisy).toEqual({ scheduled: histograms.noisy, ok: 0, rejected: histograms.noisy, unknown: 0, neverSent: 0, limited: histograms.noisy })
+    expect(groups.others).toEqual({ scheduled: histograms.others, ok: histograms.others, rejected: 0, unknown: 0, neverSent: 0, limited: 0 })
+    expect(histograms.noisy + histograms.others).toBe(150)
+  }
 })

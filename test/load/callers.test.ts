@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { callerPicker } from '../../src/load/callers.ts'
+import { describe, expect, test } from 'vitest'
+import { callerPicker, visitCaller, visitGroup } from '../../src/load/callers.ts'
+import type { LoadPhase } from '../../src/load/control.ts'
 import { officeOrders } from '../../src/load/customers.ts'
 import { requestWriter } from '../../src/load/requests.ts'
 import { customersFor } from '../../src/system/architectures/v1-postgres-cron/callers.ts'
@@ -62,9 +63,9 @@ test('a request carries the headers of its caller beside those of the plan, and 
     expect(nameOf(order)).toBe(callers[pick(0, n)]!.headers['X-Customer'])
     expect(body(order)).toBe(body(plain.commuter(n, 1.7e12)))
     expect(nameOf(called.office(n, 5, 1.7e12))).toBe(callers[pick(1, n)]!.headers['X-Customer'])
-    expect(nameOf(called.browser(n))).toBe(callers[pick(2, n)]!.headers['X-Customer'])
-    expect(nameOf(called.analyst(n))).toBe(callers[pick(3, n)]!.headers['X-Customer'])
-    expect(called.saturationHeaders?.(n)).toEqual({ 'X-All': 'x', 'X-Customer': callers[pick(4, n)]!.headers['X-Customer'], 'Content-Type': 'application/json' })
+    expect(nameOf(called.browser(n, 1.7e12))).toBe(callers[pick(2, n)]!.headers['X-Customer'])
+    expect(nameOf(called.analyst(n, 1.7e12))).toBe(callers[pick(3, n)]!.headers['X-Customer'])
+    expect(called.saturationHeaders?.(n, 1.7e12)).toEqual({ 'X-All': 'x', 'X-Customer': callers[pick(4, n)]!.headers['X-Customer'], 'Content-Type': 'application/json' })
   }
   expect(plain.saturationHeaders).toBeUndefined()
 })
@@ -77,4 +78,52 @@ test('an office brings 5 to 20, which follows from its first sequence', () => {
       expect(orders).toBeLessThanOrEqual(20)
     }),
   )
+})
+
+test('reads carry the headers that a caller has for them, and orders the others', () => {
+  const plan = { baseUrl: 'http://127.0.0.1:1', path: '/api/v4', headers: {}, seed: 3, runTag: 1, injector: 0 }
+  const write = requestWriter({ ...plan, callers: [{ share: 1, headers: { 'X-API-Key': 'key' }, readHeaders: { Authorization: 'Bearer token' } }] })
+  for (const order of [write.commuter(0, 1e12), write.office(0, 5, 1e12)]) {
+    expect(order).toContain('\r\nX-API-Key: key\r\n')
+    expect(order).not.toContain('Authorization')
+  }
+  for (const read of [write.browser(0, 1e12), write.analyst(0, 1e12)]) {
+    expect(read).toContain('\r\nAuthorization: Bearer token\r\n')
+    expect(read).not.toContain('X-API-Key')
+  }
+  expect(write.saturationHeaders?.(0, 1e12)).toEqual({ 'X-API-Key': 'key', 'Content-Type': 'application/json' })
+})
+
+describe('a noisy phase', () => {
+  const START_MS = 1e12
+  const callers = [{ ...share(1), headers: {}, noisy: true }, { ...share(3), headers: {} }, { ...share(1), headers: {} }]
+  const phase = (name: string, noisyShare?: number): LoadPhase => ({ name, durationMs: 1_000, shape: { kind: 'constant', rate: 1 }, ...(noisyShare !== undefined && { noisyShare }) })
+  const plan = { callers, seed: 5, startAtMs: START_MS, phases: [phase('calm'), phase('noisy', 0.8), phase('calm-again')] }
+  const counted = (timeMs: number) => {
+    const pick = visitCaller(plan)
+    const counts = [0, 0, 0]
+    for (let sequence = 0; sequence < 50_000; sequence++) counts[pick(0, sequence, timeMs)]! += 1
+    return counts
+  }
+
+  test.each([
+    ['before it', START_MS + 999, [10_000, 30_000, 10_000]],
+    ['in its first ms', START_MS + 1_000, [40_000, 7_500, 2_500]],
+    ['in its last ms', START_MS + 1_999, [40_000, 7_500, 2_500]],
+    ['after it', START_MS + 2_000, [10_000, 30_000, 10_000]],
+    ['after the load', START_MS + 9_000, [10_000, 30_000, 10_000]],
+  ] as const)('%s', (_when, timeMs, expected) => {
+    // Five standard deviations of a binomial of 50,000 are 560 at the most.
+    for (const [caller, count] of counted(timeMs).entries()) expect(Math.abs(count - expected[caller]!)).toBeLessThan(560)
+  })
+
+  test('tells the noisy from the others, and only where some phase is noisy and there are both', () => {
+    const groupOf = visitGroup(plan)!
+    const pick = visitCaller(plan)
+    for (let sequence = 0; sequence < 100; sequence++) expect(groupOf(1, sequence, START_MS + 1_500)).toBe(pick(1, sequence, START_MS + 1_500) === 0 ? 'noisy' : 'others')
+    expect(visitGroup({ ...plan, phases: [phase('calm')] })).toBeUndefined()
+    expect(visitGroup({ ...plan, callers: callers.slice(0, 1) })).toBeUndefined()
+    expect(visitGroup({ ...plan, callers: callers.slice(1) })).toBeUndefined()
+    expect(visitGroup({ ...plan, callers: [] })).toBeUndefined()
+  })
 })

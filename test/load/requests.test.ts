@@ -65,9 +65,9 @@ describe('heads', () => {
     ])
   })
   test('an office', () => expect(write.office(0, 5, 1.7e12)).toMatch(/^POST \/api\/v2\/orders HTTP\/1.1\r\n/))
-  test('a browser', () => expect(write.browser(0)).toBe('GET /api/dashboard HTTP/1.1\r\nHost: 127.0.0.1:8005\r\nX-Tenant: a\r\n\r\n'))
+  test('a browser', () => expect(write.browser(0, 1.7e12)).toBe('GET /api/dashboard HTTP/1.1\r\nHost: 127.0.0.1:8005\r\nX-Tenant: a\r\n\r\n'))
   test('an analyst asks all four questions', () => {
-    const asked = new Set(Array.from({ length: 100 }, (_, n) => /by=(\w+) HTTP\/1.1\r\n/.exec(write.analyst(n))?.[1]))
+    const asked = new Set(Array.from({ length: 100 }, (_, n) => /by=(\w+) HTTP\/1.1\r\n/.exec(write.analyst(n, 1.7e12))?.[1]))
     expect([...asked].sort()).toEqual(['hour', 'product', 'store', 'type'])
   })
 })

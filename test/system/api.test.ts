@@ -7,7 +7,8 @@ import { createContext } from '../../src/system/context.ts'
 import { createMeter } from '../../src/system/metrics.ts'
 import { openApi } from '../../src/system/openapi.ts'
 import { answerFor } from '../../src/system/problem.ts'
-import { textFrame, upgradeProblem } from '../../src/system/sockets.ts'
+import { chooseProtocol, takeToken, upgradeProblem } from '../../src/system/socket-upgrade.ts'
+import { textFrame } from '../../src/system/text-frame.ts'
 import { randomOrders, wire } from './orders.ts'
 
 interface Description {
@@ -110,6 +111,20 @@ describe('the socket', () => {
     ['/ws/other', {}, '404 Not Found'],
   ])('%s with %j: %s', (url, headers, expected) => {
     expect(upgradeProblem({ url, headers })).toBe(expected)
+  })
+
+  it.each([
+    ['lab.dashboard, bearer.a.b-c_d', undefined, 'Bearer a.b-c_d'], ['bearer.x,lab.dashboard', undefined, 'Bearer x'],
+    ['lab.dashboard, bearer.x', 'Bearer y', 'Bearer y'], ['lab.dashboard', undefined, undefined], [undefined, undefined, undefined],
+  ])('offering %j with authorization %j is asked about as %j', (protocols, authorization, expected) => {
+    const headers = { ...(protocols !== undefined && { 'sec-websocket-protocol': protocols }), ...(authorization !== undefined && { authorization }) }
+    takeToken({ headers })
+    expect((headers as { authorization?: string }).authorization).toBe(expected)
+  })
+
+  it('never sends a token back', () => {
+    expect(chooseProtocol(new Set(['bearer.secret', 'lab.dashboard']))).toBe('lab.dashboard')
+    expect(chooseProtocol(new Set(['bearer.secret']))).toBe(false)
   })
 
   it.each([[0, 2], [125, 2], [126, 4], [65_535, 4], [65_536, 10]])('frames %i bytes after a header of %i', (length, header) => {

@@ -33,6 +33,8 @@ export interface DriveOptions {
   pauseMs?: number
   /** Told when each order was first sent, and when it was settled. */
   times?: Map<string, { sentAtMs: number; answeredAtMs: number }>
+  /** Of every request. */
+  headers?: Record<string, string>
 }
 
 /**
@@ -40,14 +42,14 @@ export interface DriveOptions {
  * An order is `ok` when any attempt was; `rejected` when every attempt left nothing behind.
  */
 export async function drive(base: string, orders: readonly Order[], options: DriveOptions = {}): Promise<Fates> {
-  const { batch = 1, inFlight = 16, attempts = 1, pauseMs = 0, times = new Map() } = options
+  const { batch = 1, inFlight = 16, attempts = 1, pauseMs = 0, times = new Map(), headers = {} } = options
   const fates: Fates = { sent: new Map(orders.map((it) => [it.id, it])), ok: new Set(), rejected: new Set(), unknown: new Set() }
   let next = 0
   async function sender(): Promise<void> {
     while (next < orders.length) {
       const part = orders.slice(next, (next += batch))
       const sentAtMs = Date.now()
-      const fate = await sendUntilAccepted(base, part, attempts)
+      const fate = await sendUntilAccepted(base, part, attempts, headers)
       for (const { id } of part) {
         fates[fate].add(id)
         times.set(id, { sentAtMs, answeredAtMs: Date.now() })
@@ -59,14 +61,14 @@ export async function drive(base: string, orders: readonly Order[], options: Dri
   return fates
 }
 
-async function sendUntilAccepted(base: string, part: readonly Order[], attempts: number): Promise<'ok' | 'rejected' | 'unknown'> {
+async function sendUntilAccepted(base: string, part: readonly Order[], attempts: number, headers: Record<string, string>): Promise<'ok' | 'rejected' | 'unknown'> {
   let perhaps = false
   for (let attempt = 0; attempt < attempts; attempt++) {
     if (attempt > 0) await sleep(100)
     try {
       const { status } = part.length === 1
-        ? await post(`${base}/order`, JSON.stringify(wire(part[0]!)))
-        : await post(`${base}/orders`, JSON.stringify(part.map(wire)))
+        ? await post(`${base}/order`, JSON.stringify(wire(part[0]!)), 'application/json', headers)
+        : await post(`${base}/orders`, JSON.stringify(part.map(wire)), 'application/json', headers)
       if (status < 300) return 'ok'
       if (status >= 500 && status !== 503) perhaps = true
     } catch {
@@ -87,8 +89,8 @@ export interface Watcher extends Disposable {
   closed: Promise<{ code: number; reason: string }>
 }
 
-export async function watch(url: string): Promise<Watcher> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws/dashboard`)
+export async function watch(url: string, headers: Record<string, string> = {}): Promise<Watcher> {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws/dashboard`, { headers })
   const kinds: string[] = []
   const violations: string[] = []
   let latest: Dashboard | undefined

@@ -3,6 +3,8 @@ import { contract } from './contract.ts'
 await contract('null', [])
 await contract('v0', ['redis'])
 await contract('v2', ['redis', 'postgres'])
+// Nothing that these send can never be stored: what is put aside, and a kill on the way there, has tests of its own.
+await contract('v4', ['rabbitmq', 'postgres', 'redis'], { knobs: { rollup: '1' }, meets: (it) => it !== 'worker:after-dead-letter' })
 
 const none = () => false
 const buffered = (failpoint: string) => failpoint === 'api:after-publish' || failpoint.startsWith('buffer:')

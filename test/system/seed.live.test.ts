@@ -44,7 +44,7 @@ describe.each(CASES)('%s %j', (id, knobs) => {
     const histories = [1, 2].map((source) => historyOf({ orders: ORDERS, seed: 3, toMs: Date.now() - 1_000, source }))
     const sent: Order[] = []
     for (const [round, history] of histories.entries()) {
-      const filling = fill(stack.architecture, context, history, () => undefined)
+      const filling = fill(stack.architecture, context, [], history, () => undefined)
       for (const one of randomOrders(20, round, Date.now())) {
         sent.push(one)
         expect((await post(`${stack.url}/api/${id}/order`, JSON.stringify(wire(one)))).status).toBeLessThan(300)
@@ -64,7 +64,7 @@ describe.each<[ArchitectureId, Record<string, string>]>([['v1', { partition: 'ra
     await using stack = await startStack(id, { knobs })
     const stop = new AbortController()
     const history = historyOf({ orders: 400_000, seed: 3, toMs: Date.now() })
-    const filled = await fill(stack.architecture, contextOf(stack, knobs, stop.signal), history, (written) => {
+    const filled = await fill(stack.architecture, contextOf(stack, knobs, stop.signal), [], history, (written) => {
       if (written >= 30_000) stop.abort()
     })
     expect(filled.orders).toBeGreaterThanOrEqual(30_000)
@@ -89,7 +89,7 @@ test('PostgreSQL killed meanwhile: the filling fails, and what was committed bef
   await using stack = await startStack('v2')
   const postgres = stack.system.services.find(({ service }) => service === 'postgres')!
   let killed: Promise<unknown> | undefined
-  const filling = fill(stack.architecture, contextOf(stack, {}), historyOf({ orders: 5_000_000, seed: 3, toMs: Date.now() }), (written) => {
+  const filling = fill(stack.architecture, contextOf(stack, {}), [], historyOf({ orders: 5_000_000, seed: 3, toMs: Date.now() }), (written) => {
     if (written >= 150_000) killed ??= postgres.kill()
   })
   await expect(filling).rejects.toThrow()

@@ -20,6 +20,10 @@ export interface Stack extends AsyncDisposable {
   system: System
   judge: Judge
   url: string
+  /** Of whoever the tests are: its orders; who sees everything. */
+  headers: { orders: Record<string, string>; reads: Record<string, string> }
+  /** To whom its orders belong, where they belong to somebody. */
+  owner: string | undefined
   events: (RuntimeEvent & { atMs: number })[]
   /** A folder of the test's own. */
   folder: string
@@ -42,9 +46,13 @@ export async function startStack(id: ArchitectureId, options: { knobs?: Record<s
     signal: stop.signal,
     on: (event) => void events.push({ ...event, atMs: Date.now() }),
   })
-  const judge = await architecture.judge(createContext({ env: system.env, knobs: parsed.knobs, signal: stop.signal }))
+  const context = createContext({ env: system.env, knobs: parsed.knobs, signal: stop.signal })
+  const judge = await architecture.judge(context)
+  const [caller] = (await architecture.callers?.(context)) ?? []
+  const reads = (await architecture.onlooker?.(context)) ?? caller?.readHeaders ?? caller?.headers ?? {}
   return {
     architecture, knobs: parsed.knobs, system, judge, url: system.apiUrl, events, folder,
+    headers: { orders: caller?.headers ?? {}, reads }, owner: caller?.owner,
     async [Symbol.asyncDispose]() {
       await judge[Symbol.asyncDispose]()
       await system[Symbol.asyncDispose]()
@@ -64,7 +72,9 @@ export async function storedOrders(judge: Judge): Promise<StoredOrder[]> {
 export async function drained(judge: Judge, withinMs = 30_000): Promise<Dashboard> {
   const untilMs = performance.now() + withinMs
   for (;;) {
-    const [backlog, stored, dashboard] = await Promise.all([judge.backlog(), judge.stored(), judge.dashboard()])
+    // First: what was on its way when the others were read would count for nothing.
+    const backlog = await judge.backlog()
+    const [stored, dashboard] = await Promise.all([judge.stored(), judge.dashboard()])
     if (backlog === 0 && stored === dashboard.count) return dashboard
     if (performance.now() > untilMs) throw new Error(`not drained within ${withinMs} ms: backlog ${backlog}, stored ${stored}, shown ${dashboard.count}`)
     await sleep(50)

@@ -34,7 +34,8 @@ export async function seedCommand(options: SeedOptions): Promise<void> {
   const context = createContext({ env: kept.env, knobs: kept.knobs ?? defaultKnobs(architecture), signal })
   const toMs = Date.now()
   const history = historyOf({ orders, seed, days, toMs, ...freshRange(orders, toMs, randomInt(MAX_SOURCE + 1)) })
-  const filled = await fill(architecture, context, history, progress(orders))
+  const callers = (await architecture.callers?.(context)) ?? []
+  const filled = await fill(architecture, context, callers, history, progress(orders))
   const interrupted = filled.orders < orders
   const result = { arch: options.arch, asked: orders, ...filled, days, seed, source: history.source, firstSequence: history.firstSequence, fromMs: history.fromMs, toMs, interrupted }
   process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : describe(result))

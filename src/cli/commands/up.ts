@@ -1,8 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { entryPath } from '../../runtime/entry.ts'
 import type { RuntimeEvent } from '../../runtime/runtime.ts'
+import type { Architecture, Caller } from '../../system/architecture.ts'
+import { createContext } from '../../system/context.ts'
 import { fetchLine } from '../fetch-line.ts'
 import { listKept, type Kept, type KeeperMessage } from '../keeper.ts'
 
@@ -23,7 +26,18 @@ export async function upCommand(options: { arch: string; port: string; set: stri
   const kept = await standing(keeper)
   keeper.disconnect()
   keeper.unref()
-  process.stdout.write(options.json === true ? `${JSON.stringify(kept)}\n` : describeKept(kept))
+  const tenant = await tenantOf(architecture, kept)
+  process.stdout.write(options.json === true ? `${JSON.stringify({ ...kept, ...(tenant && { tenant }) })}\n` : describeKept(kept, tenant))
+}
+
+/**
+ * Credentials of one caller, made for who asked, where one needs any. They go to stdout and nowhere else: the keeper has nothing of them, and
+ * whoever needs them again asks again.
+ */
+async function tenantOf(architecture: Architecture, kept: Kept): Promise<Caller | undefined> {
+  const context = createContext({ env: kept.env, knobs: kept.knobs, signal: new AbortController().signal })
+  const [caller] = (await architecture.callers?.(context)) ?? []
+  return caller?.owner === undefined ? undefined : caller
 }
 
 /** Resolves when the keeper says that the system is up; rejects with its reason otherwise. */
@@ -45,9 +59,20 @@ function progress(event: RuntimeEvent): void {
   if (event.type === 'fetch') process.stderr.write(`${fetchLine(event)}\n`)
 }
 
-function describeKept({ arch, url, env, logDir }: Kept): string {
+function describeKept({ arch, url, env, logDir }: Kept, tenant: Caller | undefined): string {
   const backends = Object.keys(env)
     .filter((name) => name.endsWith('_PORT') && name !== 'API_PORT')
     .map((name) => `  ${name.slice(0, -5).toLowerCase().padEnd(10)} ${env[name.replace(/_PORT$/, '_HOST')]}:${env[name]}`)
-  return [`${arch} is up at ${url}`, `  live page  ${url}/`, `  orders     POST ${url}/api/${arch}/order`, `  dashboard  ${url}/api/dashboard`, `  described  ${url}/openapi.json`, ...backends, `  logs       ${logDir}`, `stop it: lab down --arch ${arch}`, ''].join('\n')
+  return [`${arch} is up at ${url}`, `  live page  ${url}/${tenant ? ', which asks for the token below' : ''}`, `  orders     POST ${url}/api/${arch}/order`, `  dashboard  ${url}/api/dashboard`, `  described  ${url}/openapi.json`, ...backends, `  logs       ${logDir}`, ...(tenant ? describeTenant(tenant, url) : []), `stop it: lab down --arch ${arch}`, ''].join('\n')
+}
+
+function describeTenant({ owner, headers, readHeaders = headers }: Caller, url: string): string[] {
+  const flags = (of: Record<string, string>) => Object.entries(of).map(([name, value]) => `-H '${name}: ${value}'`).join(' ')
+  const order = JSON.stringify({ id: randomUUID(), type: 'order_placed', store: 'store-01', product: 'latte', amount: 3.5, timestamp: new Date().toISOString() })
+  return [
+    `as workspace ${owner}, with a key and a token made just now and kept nowhere (the token lasts a day):`,
+    `  curl ${flags(headers)} -H 'Content-Type: application/json' -d '${order}' ${url}/v1/ingest`,
+    `  curl ${flags(readHeaders)} '${url}/analytics?by=product'`,
+    `  curl ${flags(readHeaders)} ${url}/api/dashboard`,
+  ]
 }

@@ -21,6 +21,7 @@ export function accountingLines({ accounting }: RunState, width: number, { lags:
     ['unexpected', unexpected],
     ['altered', altered],
     ['miscounted', miscounted.length],
+    ...(accounting.leaked === undefined ? [] : [['leaked', accounting.leaked] as [string, number]]),
   ]
   const past = accounting.history
   for (const kind of HISTORY_WRONGS) if (past && past[kind] > 0) wrong.push([`history ${kind}`, past[kind]])

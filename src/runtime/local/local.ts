@@ -12,12 +12,13 @@ import { node } from './node.ts'
 import { reservePorts } from './ports.ts'
 import { postgres } from './postgres.ts'
 import { hostVariable, type Backend, type Provider } from './provider.ts'
+import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { createSystem, SHARED_DATA } from './system.ts'
 import { createUndo } from './undo.ts'
 
-export const providers = { node, postgres, redis } satisfies Partial<Record<ProviderName, Provider>>
+export const providers = { node, postgres, rabbitmq, redis } satisfies Partial<Record<ProviderName, Provider>>
 
 const READY_WITHIN_MS = 30_000
 

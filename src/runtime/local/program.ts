@@ -9,6 +9,8 @@ export interface ProgramOptions {
   uid?: number
   gid?: number
   input?: string
+  /** So much of the end of its output is kept; default 16 KiB. */
+  keptBytes?: number
   /** Gives up and kills it. */
   timeoutMs: number
 }
@@ -17,12 +19,12 @@ const KEPT_BYTES = 16 * 1024
 
 /** Runs a helper program to its end in a session of its own; an abort kills it. @returns what it wrote. @throws with the end of that when it fails */
 export async function runProgram(file: string, args: readonly string[], options: ProgramOptions): Promise<string> {
-  const { env, cwd = '/', uid, gid, input } = options
+  const { env, cwd = '/', uid, gid, input, keptBytes = KEPT_BYTES } = options
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   signal.throwIfAborted()
   const child = spawn(file, args, { env, cwd, uid, gid, detached: true, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
   let output = ''
-  const keep = (text: Buffer): void => void (output = (output + text.toString()).slice(-KEPT_BYTES))
+  const keep = (text: Buffer): void => void (output = (output + text.toString()).slice(-keptBytes))
   child.stdout!.on('data', keep)
   child.stderr!.on('data', keep)
   // It may end before it has read everything; its exit code says what there is to say.

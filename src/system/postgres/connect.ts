@@ -4,11 +4,13 @@ import type { Context } from '../context.ts'
 /** Of a database that holds nothing but what the lab sent, on loopback or a private network; the compose file says the same. */
 export const ACCOUNT = { user: 'lab', password: 'lab', database: 'lab' }
 
+export type Account = typeof ACCOUNT
+
 /** A pool that survives the database: broken connections leave it, and the next query opens another. */
-export function connectPostgres(context: Context, purpose: string, connections: number, queryTimeoutMs = 30_000): pg.Pool {
+export function connectPostgres(context: Context, purpose: string, connections: number, queryTimeoutMs = 30_000, account: Account = ACCOUNT): pg.Pool {
   const pool = new pg.Pool({
     ...context.address('postgres'),
-    ...ACCOUNT,
+    ...account,
     application_name: purpose,
     max: connections,
     idleTimeoutMillis: 0,

@@ -19,7 +19,7 @@ const STORE_AT = 52
 const PRODUCT_AT = 58
 
 /** A row whose fields have these widths, all 0. */
-function rowOf(widths: readonly number[]): Buffer {
+export function rowOf(widths: readonly number[]): Buffer {
   const row = Buffer.alloc(widths.reduce((bytes, width) => bytes + 4 + width, 2))
   row.writeInt16BE(widths.length, 0)
   widths.reduce((at, width) => row.writeInt32BE(width, at) + width, 2)
@@ -27,7 +27,7 @@ function rowOf(widths: readonly number[]): Buffer {
 }
 
 /** `count` copies of a row; doubling what is there costs a few large copies. */
-function repeated(row: Buffer, count: number): Buffer {
+export function repeated(row: Buffer, count: number): Buffer {
   const bytes = Buffer.allocUnsafe(row.length * count)
   row.copy(bytes)
   for (let filled = row.length; filled < bytes.length; filled *= 2) bytes.copy(bytes, filled, 0, filled)
@@ -62,7 +62,8 @@ export function encodeIds(orders: readonly Order[]): Buffer {
 /** By char code; no allocation, where `Buffer.from(hex, 'hex')` makes a buffer and a call out of JavaScript for every id. */
 const NIBBLE = Uint8Array.from({ length: 128 }, (_, code) => Math.max(0, '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase())))
 
-function writeId(bytes: Buffer, at: number, id: string): void {
+/** 16 bytes. */
+export function writeId(bytes: Buffer, at: number, id: string): void {
   let from = 0
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) from++
@@ -71,7 +72,8 @@ function writeId(bytes: Buffer, at: number, id: string): void {
   }
 }
 
-function writeInt32(bytes: Buffer, at: number, value: number): void {
+/** Big-endian. */
+export function writeInt32(bytes: Buffer, at: number, value: number): void {
   bytes[at] = value >>> 24
   bytes[at + 1] = value >>> 16
   bytes[at + 2] = value >>> 8

@@ -7,15 +7,22 @@ import copyOrders from './sql/copy-orders.sql?raw'
 
 const CONNECT_WITHIN_MS = 5_000
 
+/** Where rows are copied from when they are more than orders alone. */
+export interface OwnedCopy {
+  /** As `copy-orders.sql`, with one column more at the end, an integer: to whom the order belongs. */
+  ownedSql: string
+}
+
 /** One COPY on a connection of its own: a consistent picture, streamed, as slowly as the reader likes. */
-export async function* readPersisted(context: Context): AsyncGenerator<StoredOrder[]> {
+export async function* readPersisted(context: Context, owned?: OwnedCopy): AsyncGenerator<StoredOrder[]> {
+  const rowBytes = owned === undefined ? ROW_BYTES : OWNED_ROW_BYTES
   const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'judge-copy', connectionTimeoutMillis: CONNECT_WITHIN_MS })
   client.on('error', () => {})
   await client.connect()
   try {
     let rest: Buffer = Buffer.alloc(0)
     let header = true
-    for await (const chunk of client.query(copyTo(copyOrders)) as AsyncIterable<Buffer>) {
+    for await (const chunk of client.query(copyTo(owned?.ownedSql ?? copyOrders)) as AsyncIterable<Buffer>) {
       let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       if (header) {
         if (bytes.length < HEADER_BYTES) {
@@ -25,9 +32,9 @@ export async function* readPersisted(context: Context): AsyncGenerator<StoredOrd
         bytes = bytes.subarray(HEADER_BYTES)
         header = false
       }
-      const whole = bytes.length - (bytes.length % ROW_BYTES)
+      const whole = bytes.length - (bytes.length % rowBytes)
       rest = bytes.subarray(whole)
-      if (whole > 0) yield parseRows(bytes, whole)
+      if (whole > 0) yield owned === undefined ? parseRows(bytes, whole) : parseOwnedRows(bytes, whole)
     }
     // Two bytes of -1 end the data.
     if (rest.length !== 2 || rest.readInt16BE(0) !== -1) throw new Error(`the copy of orders ended in the middle of a row (${rest.length} bytes left)`)
@@ -47,6 +54,9 @@ const CENTS_AT = 50
 const TYPE_AT = 58
 const STORE_AT = 64
 const PRODUCT_AT = 70
+/** One integer more: the owner. */
+const OWNED_ROW_BYTES = ROW_BYTES + 4 + 4
+const OWNER_AT = ROW_BYTES + 4
 /** PostgreSQL counts microseconds from 2000. */
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
 
@@ -54,19 +64,29 @@ const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1)
 export function parseRows(bytes: Buffer, length: number): StoredOrder[] {
   const hex = bytes.toString('hex', 0, length)
   const orders: StoredOrder[] = []
-  for (let at = 0; at < length; at += ROW_BYTES) {
-    const h = 2 * (at + ID_AT)
-    orders.push({
-      id: `${hex.slice(h, h + 8)}-${hex.slice(h + 8, h + 12)}-${hex.slice(h + 12, h + 16)}-${hex.slice(h + 16, h + 20)}-${hex.slice(h + 20, h + 32)}`,
-      type: ORDER_TYPES[bytes.readInt16BE(at + TYPE_AT)]!,
-      store: STORES[bytes.readInt16BE(at + STORE_AT)]!,
-      product: PRODUCTS[bytes.readInt16BE(at + PRODUCT_AT)]!,
-      amountCents: bytes.readInt32BE(at + CENTS_AT),
-      timestampMs: int64(bytes, at + TIMESTAMP_AT),
-      persistedAtMs: POSTGRES_EPOCH_MS + int64(bytes, at + PERSISTED_AT) / 1_000,
-    })
-  }
+  for (let at = 0; at < length; at += ROW_BYTES) orders.push(parseRow(bytes, hex, at))
   return orders
+}
+
+/** The same with an owner in every row. */
+export function parseOwnedRows(bytes: Buffer, length: number): StoredOrder[] {
+  const hex = bytes.toString('hex', 0, length)
+  const orders: StoredOrder[] = []
+  for (let at = 0; at < length; at += OWNED_ROW_BYTES) orders.push({ ...parseRow(bytes, hex, at), owner: String(bytes.readInt32BE(at + OWNER_AT)) })
+  return orders
+}
+
+function parseRow(bytes: Buffer, hex: string, at: number): StoredOrder {
+  const h = 2 * (at + ID_AT)
+  return {
+    id: `${hex.slice(h, h + 8)}-${hex.slice(h + 8, h + 12)}-${hex.slice(h + 12, h + 16)}-${hex.slice(h + 16, h + 20)}-${hex.slice(h + 20, h + 32)}`,
+    type: ORDER_TYPES[bytes.readInt16BE(at + TYPE_AT)]!,
+    store: STORES[bytes.readInt16BE(at + STORE_AT)]!,
+    product: PRODUCTS[bytes.readInt16BE(at + PRODUCT_AT)]!,
+    amountCents: bytes.readInt32BE(at + CENTS_AT),
+    timestampMs: int64(bytes, at + TIMESTAMP_AT),
+    persistedAtMs: POSTGRES_EPOCH_MS + int64(bytes, at + PERSISTED_AT) / 1_000,
+  }
 }
 
 /** Exact up to 2^53. */

@@ -22,6 +22,14 @@ const BETRAYALS: Record<string, string> = {
       RETURN NEW;
     END $$;
     CREATE OR REPLACE TRIGGER betrayal BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION betray();`,
+  // With the next workspace instead of one's own.
+  leaking: `
+    CREATE OR REPLACE FUNCTION betray() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF right(NEW.id::text, 2) = '${VICTIMS}' THEN NEW.workspace_id := NEW.workspace_id % 20 + 1; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER betrayal BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION betray();`,
   // A child table has no part in its parent's primary key, and in everything that reads the parent.
   duplicating: `
     CREATE TABLE IF NOT EXISTS orders_again () INHERITS (orders);

@@ -1,6 +1,7 @@
 import { faultLabel, type RunState } from '../../../run/state.ts'
 import { clean, wrapWords, type Line } from '../cells.ts'
 import { stamp } from '../facts.ts'
+import { count } from '../format.ts'
 import { Pane, type PanelProps } from '../pane.tsx'
 import { SYMBOLS, type Style } from '../theme.ts'
 
@@ -21,10 +22,13 @@ export function noteLines(state: RunState, width: number, height: number): Line[
       width,
     ),
   )
+  const leaks: Line[] = (state.trespass?.examples ?? []).flatMap(({ atMs, tried, leaked }) => paragraph(`${SYMBOLS.bad} LEAK`, `at ${stamp(state, atMs)} ${clean(tried)}: ${clean(leaked)}`, 'bad', width))
+  const borders: Line[] = state.trespass === undefined || leaks.length > 0 ? [] : [[{ text: `${SYMBOLS.good} borders: ${count(state.trespass.attempts)} attempts, 0 leaks`, style: 'dim' }]]
   const notes: Line[] = state.notes.flatMap(({ level, says }) =>
     paragraph(level === 'warning' ? `${SYMBOLS.warn} warning` : '· note', clean(says), level === 'warning' ? 'warn' : undefined, width),
   )
   const rest = [...faults, ...notes]
+  on.unshift(...leaks.slice(0, Math.max(1, height - 1)), ...borders)
   const room = Math.max(0, height - on.length)
   if (on.length + rest.length === 0) return [[{ text: `${SYMBOLS.good} nothing to report`, style: 'dim' }]]
   return [...on, ...(room === 0 ? [] : rest.slice(-room))]

@@ -1,0 +1,1 @@
+SELECT 1 FROM dead_letters WHERE workspace_id = $1 AND letter = $2
