@@ -75,8 +75,8 @@ describe('lab list, doctor, clean', () => {
   test('list as JSON', async () => {
     const { stdout } = await lab(['list', '--json'])
     const found = JSON.parse(stdout) as { architectures: { id: string }[]; scenarios: { id: string }[]; knobs: { arch: string; name: string }[] }
-    expect(found.architectures.map(({ id }) => id)).toEqual(['null', 'v0', 'v1', 'v2'])
-    expect(found.scenarios.map(({ id }) => id)).toEqual(['spike', 'baseline', 'analytics'])
+    expect(found.architectures.map(({ id }) => id)).toEqual(['null', 'v0', 'v1', 'v2', 'v4'])
+    expect(found.scenarios.map(({ id }) => id)).toEqual(['spike', 'baseline', 'analytics', 'tenants'])
     expect(found.knobs.filter(({ arch }) => arch === 'v2').map(({ name }) => name)).toEqual(['batch', 'flush', 'consumers', 'fsync', 'maxlen', 'api', 'payload'])
   })
 
