@@ -1,0 +1,8 @@
+/** Where things are: topics, groups, keys and channels of v5. */
+
+/** Every accepted order, once for each time it was sent; an order's partition follows from its id. */
+export const ORDERS_TOPIC = 'orders'
+export const GROUP = 'clickhouse'
+
+/** On which it is told that the speed layer, or what is stored, has changed. */
+export const CHANGES = 'dashboard:changes'
