@@ -33,17 +33,21 @@ export function addressesFrom(env: Env): Context['address'] {
 
 /**
  * `LAB_FAILPOINT=worker:after-commit` kills the process of role `worker` the first time it gets there,
- * `worker:after-commit@3` the third time. SIGKILL, so nothing is flushed, closed or caught.
- * `LAB_FAILPOINT_ONCE` names a file that is made before: where it exists, nothing happens, so that the process started in its place lives.
+ * `worker:after-commit@3` the third time; several are separated by commas. SIGKILL, so nothing is flushed, closed or caught.
+ * `LAB_FAILPOINT_ONCE` names a file that is made before: where it exists, nothing happens, so that the process started in its place lives
+ * (of several, the second's is `<file>-2`, and so on: each kills once).
  */
 export function failpointFrom(env: Env, role: string, kill = () => process.kill(process.pid, 'SIGKILL')): Context['failpoint'] {
   const once = env['LAB_FAILPOINT_ONCE'] ?? ''
-  const [target, nth = '1'] = (env['LAB_FAILPOINT'] ?? '').split('@')
-  if (!target?.startsWith(`${role}:`)) return () => {}
-  const armed = target.slice(role.length + 1)
-  let left = Number(nth)
+  const armed = new Map<string, { left: number; once: string }>()
+  for (const [index, text] of (env['LAB_FAILPOINT'] ?? '').split(',').entries()) {
+    const [target, nth = '1'] = text.trim().split('@')
+    if (target?.startsWith(`${role}:`)) armed.set(target.slice(role.length + 1), { left: Number(nth), once: once === '' || index === 0 ? once : `${once}-${index + 1}` })
+  }
+  if (armed.size === 0) return () => {}
   return (point) => {
-    if (point === armed && --left === 0 && (once === '' || isFirst(once))) kill()
+    const it = armed.get(point)
+    if (it !== undefined && --it.left === 0 && (it.once === '' || isFirst(it.once))) kill()
   }
 }
 

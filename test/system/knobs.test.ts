@@ -104,6 +104,8 @@ describe('a context', () => {
     ['worker:after-commit@3', 'worker', ['after-commit', 'after-commit'], 0],
     ['worker:after-commit@2', 'worker', ['after-commit', 'after-commit', 'after-commit'], 1],
     ['worker:after-commit', 'api', ['after-commit'], 0],
+    ['worker:after-read@2, worker:after-commit', 'worker', ['after-read', 'after-commit'], 1],
+    ['worker:after-read,api:after-publish,worker:after-commit', 'worker', ['after-read', 'after-commit', 'after-publish'], 2],
     ['', '', [''], 0],
   ])('with LAB_FAILPOINT=%s kills %s passing %j %i times', (armed, role, points, kills) => {
     let killed = 0
@@ -119,6 +121,18 @@ describe('a context', () => {
     for (let life = 0; life < 3; life++) failpointFrom(env, 'worker', () => { killed += 1; return true })('after-read')
     expect(killed).toBe(1)
     expect(existsSync(env.LAB_FAILPOINT_ONCE)).toBe(true)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('kills once at each of several', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'failpoint-'))
+    const env = { LAB_FAILPOINT: 'worker:after-read,worker:after-commit', LAB_FAILPOINT_ONCE: join(folder, 'fired') }
+    const kills: string[] = []
+    for (let life = 0; life < 3; life++) {
+      for (const point of ['after-read', 'after-commit']) failpointFrom(env, 'worker', () => { kills.push(point); return true })(point)
+    }
+    expect(kills).toEqual(['after-read', 'after-commit'])
+    expect(existsSync(`${env.LAB_FAILPOINT_ONCE}-2`)).toBe(true)
     rmSync(folder, { recursive: true })
   })
 })
