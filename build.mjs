@@ -17,6 +17,7 @@ const entryPoints = {
   injector: 'src/load/injector.ts',
   subscribers: 'src/load/subscribers.ts',
   watchdog: 'src/runtime/watchdog.ts',
+  clickhouse: 'src/runtime/local/clickhouse-server.ts',
   'known-answer': 'src/selftest/known-answer.ts',
 }
 

@@ -8,7 +8,7 @@ const PURE = [
   'src/run/{state,series}.ts',
   'src/reports/*.ts',
   'src/runtime/{compose,compose-merge,compose-keys,interpolate}.ts',
-  'src/experiment/{alerts,autoscale,channel,load,second}.ts',
+  'src/experiment/{alerts,autoscale,channel,load,search,second}.ts',
 ]
 
 export default defineConfig({

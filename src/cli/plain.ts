@@ -1,8 +1,12 @@
 import { howItDied, lastWords } from '../reports/deaths.ts'
 import { HISTORY_WRONGS } from '../reports/history.ts'
 import { WRONGS } from '../reports/reconcile.ts'
+import { OUTCOME_WORDS } from '../reports/search-report.ts'
+import { rate } from '../reports/searched.ts'
 import type { RunEvent } from '../run/events.ts'
+import type { ProbeResult } from '../run/search.ts'
 import { faultLabel, initialState, reduce, type RunState } from '../run/state.ts'
+import { bracketText, minutes } from './search-words.ts'
 import { clean } from './ui/cells.ts'
 import { errorRates, progress } from './ui/facts.ts'
 import { bytes, clock, count, ms, percent } from './ui/format.ts'
@@ -39,6 +43,8 @@ export async function plainLog(events: AsyncIterable<RunEvent>, { write, everySe
 
 /** Where the run is and how it does, in one line: figures of the last second, after words that name them. */
 export function regularLine(state: RunState): string {
+  const probe = state.search?.current
+  if (state.stage === 'search' && probe !== undefined) return `probe ${probe.probe} at ${rate(probe.rate)}: ${regularLine(probe.run)}`
   const { says, share } = progress(state)
   const where = `${state.stage}: ${says}${share === undefined ? '' : ` (${Math.round(share * 100)} %)`}`
   const { last } = state
@@ -66,7 +72,7 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     case 'run-started':
       return [
         `run ${clean(event.runId)}: ${event.scenario.id} on ${event.architecture} (${clean(event.title)}), ` +
-          `${event.runtime}, base rate ${count(event.baseRate)}/s, seed ${event.seed}`,
+          `${event.runtime}, ${event.scenario.search ? 'first' : 'base'} rate ${count(event.baseRate)}/s, seed ${event.seed}`,
       ]
     case 'stage':
       return [`stage ${event.stage}`]
@@ -101,6 +107,17 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       return [`${event.level === 'warning' ? 'WARNING' : 'note:'} ${clean(event.says)}`]
     case 'seeded':
       return [`history: ${count(event.orders)} orders over ${event.days} days written in ${event.seconds.toFixed(1)} s (${count(event.perSecond)}/s)`]
+    case 'search-planned':
+      return [`search: about ${event.probes} probes, each in a fresh system; it will take ${minutes(event.seconds)}`]
+    case 'probe-began':
+      return [`probe ${event.probe} at ${rate(event.rate)} (${event.purpose}); ${bracketText(state.search)}; ${minutes(event.secondsLeft)} left`]
+    case 'probe-event':
+      return TOLD_OF_PROBES.has(event.event.type) ? eventLines(event.event, state.search?.current?.run ?? state).map((line) => `  ${line}`) : []
+    case 'probe-ended':
+      return [probeLine(event)]
+    case 'searched':
+      // The verdict, which follows at once, says the answer.
+      return event.searched.bottleneck?.evidence.map((line) => `evidence: ${clean(line)}`) ?? []
     case 'settled':
       return [
         event.drained
@@ -125,6 +142,20 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     default:
       return []
   }
+}
+
+/** A probe is a run: of what it tells, only what nobody expects. */
+const TOLD_OF_PROBES = new Set<RunEvent['type']>(['fetch', 'service-exited', 'service-restarted', 'note', 'trespassed'])
+
+/** `probe 5 at 4,000/s FAILED: p99 2,410.0 ms, errors 0.00 %, backlog +3.1 %, drained in 9.1 s; p99 latency … at most 100, measured 2410` */
+function probeLine({ probe, rate: tried, outcome, figures: { latencyMs, errorRate, backlogGrowth, drainSeconds }, reasons }: ProbeResult): string {
+  const figures = [
+    ...(latencyMs ? [`p99 ${ms(latencyMs.p99)} ms`] : []),
+    ...(errorRate === undefined ? [] : [`errors ${percent(errorRate)}`]),
+    ...(backlogGrowth === undefined ? [] : [`backlog +${percent(backlogGrowth, 1)}`]),
+    ...(drainSeconds === undefined ? [] : [`drained in ${drainSeconds.toFixed(1)} s`]),
+  ].join(', ')
+  return `probe ${probe} at ${rate(tried)} ${OUTCOME_WORDS[outcome]}: ${figures}${reasons.length === 0 ? '' : `${figures === '' ? '' : '; '}${reasons.map(clean).join('; ')}`}`
 }
 
 function nameOf({ service, replica }: { service: string; replica: number }): string {

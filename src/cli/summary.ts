@@ -1,5 +1,8 @@
 import type { Glyphs } from '../reports/chart.ts'
-import { faultLabel, type RunState } from '../run/state.ts'
+import { searchChart } from '../reports/search-chart.ts'
+import { p99LimitOf } from '../reports/searched.ts'
+import { faultLabel, type RunState, type SearchState } from '../run/state.ts'
+import { bracketText, tally } from './search-words.ts'
 import { clean, lineCells, paintLine, wrapWords, type Line, type Span } from './ui/cells.ts'
 import { failures, stamp } from './ui/facts.ts'
 import { count, ms, percent } from './ui/format.ts'
@@ -34,6 +37,7 @@ export function summaryText(state: RunState, { color, width, reportPath, glyphs 
   const cells = Math.max(20, width)
   const body: Line[] = [
     ...reasons(state, cells),
+    ...(state.search ? searched(state.search, state.run && p99LimitOf(state.run.scenario), cells) : []),
     ...rows('events', numbers(state), cells),
     ...rows('latency', latencies(state), cells),
     ...rows('backlog', backlog(state), cells),
@@ -112,6 +116,17 @@ function latencies({ samples, verdict }: RunState): string[] {
     `p99 ${ms(p99s[Math.floor(p99s.length / 2)])} ms in the median second`,
     `${ms(p99s.at(-1))} ms in the worst`,
     `max ${ms(Math.max(...measured.map(({ max }) => max)))} ms`,
+  ]
+}
+
+/** Every probe, highest rate first, and what gave out. */
+function searched({ probes, bracket, searched: answer }: SearchState, limitMs: number | undefined, width: number): Line[] {
+  const chart = searchChart(probes, { limitMs, width: Math.min(100, width - 4) }).map((line): Line => [`    ${line}`])
+  return [
+    ...rows('probes', probes.length === 0 ? [] : [tally(probes)], width),
+    ...(answer === undefined ? rows('so far', [bracketText({ probes, bracket })], width) : []),
+    ...chart,
+    ...(answer?.bottleneck?.evidence ?? []).flatMap((line, index) => rows(index === 0 ? 'evidence' : '', [clean(line)], width)),
   ]
 }
 

@@ -19,6 +19,8 @@ import { suggest } from '../system/suggest.ts'
 /** Everything a run needs to know, checked. */
 export interface RunPlan {
   runId: string
+  /** Of the run's folder in `resultsDir`; absent: the run's id. */
+  folderName?: string
   architecture: Architecture
   scenario: Scenario
   knobs: Record<string, string | number | boolean>
@@ -81,6 +83,13 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   if (scenario !== undefined && architecture !== undefined) {
     const why = await cannotBeTrespassed(scenario, architecture)
     if (why !== undefined) problems.push(why)
+  }
+  const tried: Scenario['search'] = scenario?.search
+  if (tried && rate !== undefined && (rate < tried.lowestRate || rate > tried.highestRate)) {
+    problems.push(`--rate ${options.rate}: ${scenario?.id} tries rates from ${tried.lowestRate} to ${tried.highestRate}`)
+  }
+  if (scenario?.search && (options.fault ?? []).length > 0) {
+    problems.push(`--fault cannot be combined with ${scenario.id}, which searches for what a whole system holds; these take faults: ${Object.values(scenarios).flatMap(({ id, search }: Scenario) => (search === undefined ? [id] : [])).join(', ')}`)
   }
   for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
   const faults = parseFaults(options.fault ?? [], problems)

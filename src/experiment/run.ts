@@ -8,20 +8,17 @@ import { reconcile } from '../reports/reconcile.ts'
 import { judge as judgeRun } from '../reports/verdict.ts'
 import { EXIT, LabError } from '../run/errors.ts'
 import type { RunEvent, Stage } from '../run/events.ts'
-import { createRunFolder, type RunFolder } from '../run/folder.ts'
+import type { RunFolder } from '../run/folder.ts'
 import { readRecord, slowestMs } from '../run/record.ts'
-import { self } from '../runtime/run-mark.ts'
 import type { System } from '../runtime/runtime.ts'
 import { createContext } from '../system/context.ts'
 import { envFromKnobs } from '../system/knobs.ts'
-import { channel } from './channel.ts'
 import { startInjector, startSubscribers, type Subscribers } from './crew.ts'
-import { describeRun } from './describe.ts'
 import { drive } from './drive.ts'
 import type { Emit } from './emit.ts'
-import { outcomeOf, writtenUp } from './ending.ts'
 import { writeHistory } from './history.ts'
 import type { RunPlan } from './plan.ts'
+import { recorded, type Recording } from './recorded.ts'
 import { settle } from './settle.ts'
 
 /**
@@ -29,34 +26,12 @@ import { settle } from './settle.ts'
  * Aborting the signal (reason: an {@link Interruption}) stops the load, keeps what was measured, and tears down.
  */
 export function run(plan: RunPlan, signal: AbortSignal): AsyncIterable<RunEvent> {
-  const events = channel<RunEvent>()
-  conduct(plan, signal, (event) => events.push(event)).then(
-    () => events.close(),
-    (error: unknown) => events.close(error),
-  )
-  return events
-}
-
-async function conduct(plan: RunPlan, signal: AbortSignal, tell: (event: RunEvent) => void): Promise<void> {
-  const started = await describeRun(plan)
-  const broken = new AbortController()
-  const folder = await createRunFolder(plan.resultsDir, started, self(), (error) => broken.abort(error))
-  const emit: Emit = (event) => {
-    const timed = { atMs: Date.now(), ...event } as RunEvent
-    folder.append(timed)
-    tell(timed)
-  }
-  emit(started)
-  const end = await outcomeOf(() => experiment(plan, folder, emit, signal, broken), signal, broken.signal)
-  const ended = await writtenUp(folder, end)
-  tell(ended)
-  await folder.finish(ended.status, ended.exitCode, ended.why)
+  return recorded(plan, signal, (recording) => experiment(plan, recording))
 }
 
 /** The experiment, in order. Returns the exit code of its verdict. */
-async function experiment(plan: RunPlan, folder: RunFolder, emit: Emit, interrupted: AbortSignal, broken: AbortController): Promise<number> {
+async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recording): Promise<number> {
   const stage = (name: Stage) => emit({ type: 'stage', stage: name })
-  const signal = AbortSignal.any([interrupted, broken.signal])
 
   stage('up')
   await using system = await bringUp(plan, folder, emit, broken, signal)

@@ -9,14 +9,17 @@ export interface CpuTimes {
   busy: number
   /** idle and waiting for a disk. */
   idle: number
+  /** That part of it in which a disk was waited for. */
+  ioWait: number
   /** Taken by the hypervisor for somebody else. */
   steal: number
 }
 
-/** `cpuBusy` and `stealShare` are shares (0…1) of all cores since the read before; `load1` is the kernel's 1-minute load average. */
+/** `cpuBusy`, `stealShare` and `ioWaitShare` are shares (0…1) of all cores since the read before; `load1` is the kernel's 1-minute load average. */
 export interface MachineReading {
   cpuBusy: number
   stealShare: number
+  ioWaitShare: number
   load1: number
 }
 
@@ -39,15 +42,17 @@ export function parseCpuTimes(stat: string): CpuTimes {
   const line = /^cpu +(.*)$/m.exec(stat)?.[1]
   if (line === undefined) throw new Error('/proc/stat has no cpu line')
   const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = line.trim().split(/\s+/).map(Number)
-  return { busy: user + nice + system + irq + softirq, idle: idle + iowait, steal }
+  return { busy: user + nice + system + irq + softirq, idle: idle + iowait, ioWait: iowait, steal }
 }
 
 /** Shares of all cores between two readings; 0 where no time has passed (counters of a virtual machine may even step back). */
-export function cpuShares(before: CpuTimes, after: CpuTimes): { busy: number; steal: number } {
+export function cpuShares(before: CpuTimes, after: CpuTimes): { busy: number; steal: number; ioWait: number } {
   const busy = Math.max(0, after.busy - before.busy)
   const steal = Math.max(0, after.steal - before.steal)
-  const total = busy + steal + Math.max(0, after.idle - before.idle)
-  return total === 0 ? { busy: 0, steal: 0 } : { busy: busy / total, steal: steal / total }
+  const idle = Math.max(0, after.idle - before.idle)
+  const ioWait = Math.min(idle, Math.max(0, after.ioWait - before.ioWait))
+  const total = busy + steal + idle
+  return total === 0 ? { busy: 0, steal: 0, ioWait: 0 } : { busy: busy / total, steal: steal / total, ioWait: ioWait / total }
 }
 
 /** /proc/loadavg: `0.42 0.30 0.21 1/312 4711`. */
@@ -74,9 +79,9 @@ export function machineMeter(): MachineMeter {
     cores: availableParallelism(),
     read() {
       const after = parseCpuTimes(readFileSync('/proc/stat', 'utf8'))
-      const { busy, steal } = cpuShares(before, after)
+      const { busy, steal, ioWait } = cpuShares(before, after)
       before = after
-      return { cpuBusy: busy, stealShare: steal, load1: parseLoad1(readFileSync('/proc/loadavg', 'utf8')) }
+      return { cpuBusy: busy, stealShare: steal, ioWaitShare: ioWait, load1: parseLoad1(readFileSync('/proc/loadavg', 'utf8')) }
     },
   }
 }

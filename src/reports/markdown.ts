@@ -72,7 +72,8 @@ function validityLine({ validity }: Summary): string {
   return `Validity: INVALID, ${bad.map((finding) => `${finding.check}: ${finding.says}`).join('; ')}`
 }
 
-function how({ run }: RunRecord, summary: Summary): string {
+/** What ran, in words, and with what. */
+export function how({ run }: Pick<RunRecord, 'run'>, summary: Pick<Summary, 'runtime' | 'seed' | 'history'>): string {
   const knobs = Object.entries(run.knobs).map(([name, value]) => `${name}=${value}`)
   return [
     `**${run.title}**`,
@@ -252,11 +253,11 @@ function scalingNotes({ scalings, machine, resources, knobs }: Summary, samples:
   ]
 }
 
-function again({ commandLine }: Summary): string {
+export function again({ commandLine }: Pick<Summary, 'commandLine'>): string {
   return `## Run it again\n\n\`\`\`sh\n${commandLine}\n\`\`\``
 }
 
-function provenance({ machine, versions, git, runId }: Summary): string {
+export function provenance({ machine, versions, git, runId }: Pick<Summary, 'machine' | 'versions' | 'git' | 'runId'>): string {
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `## Machine and versions\n\n${machine.cpuModel}, ${machine.cores} cores, ${mib(machine.memoryBytes)}, kernel ${machine.kernel}; ${machine.placement}. ${software.join(', ')}${git === undefined ? '' : `, commit ${git.commit}${git.dirty ? ' with changes' : ''}`}. Run ${runId}.`
 }

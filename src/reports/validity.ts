@@ -1,6 +1,7 @@
 import type { Counts } from '../load/control.ts'
 import type { RunRecord, TimedSample } from '../run/record.ts'
 import { faultyStretches } from './faults.ts'
+import { otherLoad } from './other-load.ts'
 import { mean } from './statistics.ts'
 
 /** One check of the measurement itself. */
@@ -144,15 +145,9 @@ function machine(record: RunRecord): ValidityFinding[] {
   if (samples.length === 0) return [{ check: 'machine', ok: 'not judged', says: 'no samples' }]
   const steal = mean(samples.map((sample) => sample.machine.stealShare))
   const cores = record.run.machine.cores
-  const others = mean(
-    samples.map((sample) => {
-      const ours = Object.values(sample.services).reduce((sum, service) => sum + service.cpu, 0) + sample.lab.cpu + (sample.injector?.cpuShare ?? 0) + (sample.subscribers?.cpuShare ?? 0)
-      return Math.max(0, sample.machine.cpuBusy * cores - ours)
-    }),
-  )
   return [
     { check: 'stolen CPU time', ok: steal <= MAX_STEAL, says: `${percent(steal)}, allowed ${percent(MAX_STEAL)}` },
-    { check: "the machine's other load", ok: 'not judged', says: `${others.toFixed(2)} of ${cores} cores were busy with something else` },
+    { check: "the machine's other load", ok: 'not judged', says: `${otherLoad(samples, cores).toFixed(2)} of ${cores} cores were busy with something else` },
   ]
 }
 

@@ -4,6 +4,7 @@ import type { ExpectationResult, Verdict } from '../run/events.ts'
 import type { Expectation } from '../scenarios/scenario.ts'
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
+import { backlogGrowth } from './backlog.ts'
 import { deathSentences } from './deaths.ts'
 import { historyFailures } from './history.ts'
 import { WRONGS, type Accounting } from './reconcile.ts'
@@ -120,8 +121,8 @@ function judgeExpectation(expectation: Expectation, record: RunRecord, disturbed
   const where = expectation.phase === undefined ? '' : ` in ${expectation.phase}`
   const without = leftOut ? `, without ${meant.flatMap(({ name }) => (disturbed.has(name) ? [name] : [])).join(' and ')} (an added fault)` : ''
   const says = `${METRIC_NAMES[expectation.metric]}${where}${without} ${bounds.join(' and ')}${measured === undefined ? '' : `, measured ${round(measured)}`}`
-  if (measured === undefined) return { says, met: 'not measured' }
-  return { says, measured, met: measured <= (expectation.atMost ?? Infinity) && measured >= (expectation.atLeast ?? -Infinity) }
+  if (measured === undefined) return { metric: expectation.metric, says, met: 'not measured' }
+  return { metric: expectation.metric, says, measured, met: measured <= (expectation.atMost ?? Infinity) && measured >= (expectation.atLeast ?? -Infinity) }
 }
 
 const METRIC_NAMES: Record<Expectation['metric'], string> = {
@@ -130,6 +131,7 @@ const METRIC_NAMES: Record<Expectation['metric'], string> = {
   readErrorRate: 'share of reads refused, unanswered or never sent, warm-up included',
   errorRate: 'share of events refused, unknown or never sent',
   freshnessP99Ms: 'p99 freshness (ms)',
+  backlogGrowth: 'growth of the backlog as a share of what was offered',
   drainSeconds: 'time to drain the backlog (s)',
   reach: 'share of the final count that every subscriber saw',
   othersP99Ratio: "p99 latency of the other callers' orders, noisy phases ÷ all others",
@@ -151,6 +153,8 @@ function measure(metric: Expectation['metric'], phases: PhaseRecord[], record: R
       return errorRate(phases)
     case 'freshnessP99Ms':
       return accounting?.freshnessMs?.p99
+    case 'backlogGrowth':
+      return backlogGrowth(phases.flatMap(({ samples }) => samples), offeredPerSecond(phases))
     case 'drainSeconds':
       return settle === undefined ? undefined : settle.tookMs / 1_000
     case 'othersP99Ratio':
@@ -192,6 +196,11 @@ function errorRate(phases: PhaseRecord[]): number | undefined {
 
 function count(value: number): string {
   return value.toLocaleString('en-US')
+}
+
+function offeredPerSecond(phases: PhaseRecord[]): number {
+  const seconds = phases.reduce((sum, phase) => sum + phase.seconds, 0)
+  return seconds === 0 ? 0 : phases.reduce((sum, { sums }) => sum + (sums?.events.scheduled ?? 0), 0) / seconds
 }
 
 function round(value: number): string {

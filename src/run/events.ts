@@ -1,9 +1,10 @@
 import type { FaultExpectation, Guarantee } from '../system/architecture.ts'
 import type { Counts, PhaseSums } from '../load/control.ts'
 import type { RuntimeEvent } from '../runtime/runtime.ts'
-import type { Scenario } from '../scenarios/scenario.ts'
+import type { Expectation, Scenario } from '../scenarios/scenario.ts'
 import type { Accounting } from '../reports/reconcile.ts'
 import type { ValidityFinding } from '../reports/validity.ts'
+import type { ProbeResult, Purpose, Searched } from './search.ts'
 
 /**
  * Everything a run tells, in order, one JSON object a line in `events.ndjson`. The picture, the plain log,
@@ -36,6 +37,14 @@ export type RunEvent = { atMs: number } & (
   | { type: 'note'; level: 'info' | 'warning'; says: string }
   /** One round of attempts to cross borders between callers, as far as they were answered. `leaks`: those that must have been refused. */
   | { type: 'trespassed'; attempts: number; leaks: { tried: string; leaked: string }[] }
+  /** A search: about how many probes, and how long they take. */
+  | { type: 'search-planned'; probes: number; seconds: number }
+  | { type: 'probe-began'; probe: number; rate: number; purpose: Purpose; probesLeft: number; secondsLeft: number }
+  /** What the probe that goes on tells; a run like any other, whose own folder is `probes/<probe>`. */
+  | { type: 'probe-event'; probe: number; event: RunEvent }
+  /** `bracket`: highest rate that holds, lowest that does not, so far. */
+  | ({ type: 'probe-ended'; bracket: { pass?: number; border?: number } } & ProbeResult)
+  | { type: 'searched'; searched: Searched }
   | { type: 'settled'; tookMs: number; backlog: number; drained: boolean }
   | { type: 'reconciling'; rows: number }
   | { type: 'accounted'; accounting: Accounting }
@@ -43,8 +52,8 @@ export type RunEvent = { atMs: number } & (
   | { type: 'run-ended'; status: RunStatus; exitCode: number; why?: string }
 )
 
-/** fetch and bring-up → history, where there is any → warm and load → settle → reconcile → report → down. */
-export type Stage = 'up' | 'seed' | 'load' | 'settle' | 'reconcile' | 'report' | 'down'
+/** fetch and bring-up → history, where there is any → warm and load → settle → reconcile → report → down; of a search: search → report. */
+export type Stage = 'search' | 'up' | 'seed' | 'load' | 'settle' | 'reconcile' | 'report' | 'down'
 export type RunStatus = 'complete' | 'aborted' | 'failed'
 
 export interface RunStarted {
@@ -106,7 +115,8 @@ export interface Sample {
   /** The system's own `lab_…` metrics over all its processes: counters (`_total`) per second, gauges as they are. */
   metrics?: Record<string, number>
   lab: { cpu: number; rssBytes: number }
-  machine: { cpuBusy: number; stealShare: number; load1: number }
+  /** Shares of all cores. */
+  machine: { cpuBusy: number; stealShare: number; ioWaitShare?: number; load1: number }
 }
 
 /** Sums over one phase that histograms cannot give; requests of all kinds, by intended time. */
@@ -138,6 +148,8 @@ export interface Verdict {
 }
 
 export interface ExpectationResult {
+  /** Absent: of a fault. */
+  metric?: Expectation['metric']
   says: string
   met: boolean | 'not measured'
   measured?: number

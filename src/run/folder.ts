@@ -1,4 +1,4 @@
-import { closeSync, createWriteStream, fsyncSync, openSync, type WriteStream } from 'node:fs'
+import { closeSync, createWriteStream, existsSync, fsyncSync, openSync, type WriteStream } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { finished } from 'node:stream/promises'
@@ -37,9 +37,10 @@ export interface RunFolder {
 /**
  * Throws {@link LabError} (exit code 2) where the folder cannot be made. `onFailure` is told once, with a {@link LabError}
  * (exit code 3), when something cannot be written later on, such as on a full disk; what is appended after it is dropped.
+ * `name`: of the folder, where it is not the run's id.
  */
-export async function createRunFolder(resultsDir: string, started: RunStarted, lab: RunFile['lab'], onFailure: (error: LabError) => void): Promise<RunFolder> {
-  const path = join(resultsDir, `${started.runId}.partial`)
+export async function createRunFolder(resultsDir: string, started: RunStarted, lab: RunFile['lab'], onFailure: (error: LabError) => void, name = started.runId): Promise<RunFolder> {
+  const path = join(resultsDir, `${name}.partial`)
   const logDir = join(path, 'logs')
   const runFile: RunFile = { ...started, status: 'running', lab, startedAt: new Date().toISOString() }
   const save = () => writeFile(join(path, 'run.json'), `${JSON.stringify(runFile, null, 2)}\n`)
@@ -80,7 +81,7 @@ export async function createRunFolder(resultsDir: string, started: RunStarted, l
       if (failed) await save().catch(() => undefined)
       else await save()
       if (status !== 'complete') return path
-      for (const name of ['events.ndjson', 'ledger.bin', 'latency.hlog', 'run.json']) syncFile(join(path, name))
+      for (const file of ['events.ndjson', 'ledger.bin', 'latency.hlog', 'run.json'].map((one) => join(path, one))) if (existsSync(file)) syncFile(file)
       const final = join(dirname(path), basename(path, '.partial'))
       await rename(path, final)
       return final

@@ -2,6 +2,7 @@ import { howItDied } from '../reports/deaths.ts'
 import type { Accounting } from '../reports/reconcile.ts'
 import { outagesAfter, type Outage } from './outages.ts'
 import type { RunEvent, RunStarted, RunStatus, Sample, Stage, Verdict } from './events.ts'
+import type { ProbeResult, Purpose, Searched } from './search.ts'
 
 /** What a run looks like so far: made from its events alone, by {@link reduce}. */
 export interface RunState {
@@ -27,6 +28,8 @@ export interface RunState {
   /** Attempts to cross borders between callers so far, where the scenario has them. */
   trespass?: { attempts: number; leaks: number; examples: Leak[] }
   settle?: { tookMs: number; backlog: number; drained: boolean }
+  /** Of a search, which is made of runs. */
+  search?: SearchState
   /** History that is or was written. */
   seeding?: { written: number; orders: number }
   seeded?: { orders: number; days: number; seconds: number; perSecond: number }
@@ -35,6 +38,18 @@ export interface RunState {
   verdict?: Verdict
   ended?: { status: RunStatus; exitCode: number; why?: string }
   lastEventAtMs: number
+}
+
+/** What a search knows so far. */
+export interface SearchState {
+  /** About how many probes, and how long they take, as it was said at the beginning. */
+  planned?: { probes: number; seconds: number }
+  probes: readonly ProbeResult[]
+  /** Highest rate that holds, lowest that does not. */
+  bracket: { pass?: number; border?: number }
+  /** The probe that goes on, or went on last. */
+  current?: { probe: number; rate: number; purpose: Purpose; probesLeft: number; secondsLeft: number; beganAtMs: number; run: RunState }
+  searched?: Searched
 }
 
 /** What somebody saw or changed that was not theirs. */
@@ -100,7 +115,7 @@ export function reduce(state: RunState, event: RunEvent): RunState {
 function change(state: RunState, event: RunEvent): Partial<RunState> {
   switch (event.type) {
     case 'run-started':
-      return { run: event }
+      return { run: event, ...(event.scenario.search && { search: { probes: [], bracket: {} } }) }
     case 'stage':
       return { stage: event.stage, fetch: undefined, phase: event.stage === 'load' ? state.phase : undefined }
     case 'fetch':
@@ -168,6 +183,12 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
         log: more.reduce((log, { tried, leaked }) => [...log.slice(-(LOG_LIMIT - 1)), { atMs: event.atMs, service: 'LEAK', line: `${tried}: ${leaked}` }], state.log),
       }
     }
+    case 'search-planned':
+    case 'probe-began':
+    case 'probe-event':
+    case 'probe-ended':
+    case 'searched':
+      return state.search === undefined ? {} : { search: { ...state.search, ...searchChange(state.search, event) } }
     case 'settled':
       return { settle: { tookMs: event.tookMs, backlog: event.backlog, drained: event.drained } }
     case 'seeding':
@@ -187,6 +208,27 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       return { verdict: event.verdict }
     case 'run-ended':
       return { stage: 'ended', phase: undefined, ended: { status: event.status, exitCode: event.exitCode, why: event.why } }
+  }
+}
+
+type SearchEvent = Extract<RunEvent, { type: 'search-planned' | 'probe-began' | 'probe-event' | 'probe-ended' | 'searched' }>
+
+function searchChange({ probes, current }: SearchState, event: SearchEvent): Partial<SearchState> {
+  switch (event.type) {
+    case 'search-planned':
+      return { planned: { probes: event.probes, seconds: event.seconds } }
+    case 'probe-began': {
+      const { type: _, atMs, ...probe } = event
+      return { current: { ...probe, beganAtMs: atMs, run: initialState } }
+    }
+    case 'probe-event':
+      return current === undefined ? {} : { current: { ...current, run: reduce(current.run, event.event) } }
+    case 'probe-ended': {
+      const { type: _, atMs: _at, bracket, ...result } = event
+      return { probes: [...probes, result], bracket }
+    }
+    case 'searched':
+      return { searched: event.searched }
   }
 }
 

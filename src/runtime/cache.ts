@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { accessSync, chmodSync, constants, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { damageOf, deepDamageOf, HASHES, SIZES, writeManifest } from './cache-manifest.ts'
 import { MissingPrerequisite } from './errors.ts'
 import { isAlive } from './processes.ts'
 import { ownerText, parseOwner, self } from './run-mark.ts'
+import type { RuntimeEvent } from './runtime.ts'
 
 /** What is fetched or made once and used by every run. */
 
@@ -24,6 +26,11 @@ export function sharedCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   return isPassable(usual) ? usual : '/var/cache/load-lab'
 }
 
+/** All caches that this user's labs make use of. */
+export function cacheDirs(): string[] {
+  return process.getuid?.() === 0 ? [...new Set([cacheDir(), sharedCacheDir()])] : [cacheDir()]
+}
+
 /** May everybody pass through this folder and all above it? Of one that is not there yet, those above count. */
 export function isPassable(path: string): boolean {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
@@ -32,29 +39,95 @@ export function isPassable(path: string): boolean {
   }
 }
 
+/** Who wants something of the cache: may give up, and is told of what takes long. */
+export interface CacheIo {
+  signal: AbortSignal
+  onFetch(event: Extract<RuntimeEvent, { type: 'fetch' }>): void
+}
+
 /**
- * A folder in a cache that is either complete or not there. `make` fills a temporary one, which then gets its name
+ * A folder in a cache that is either whole or not there. `make` fills a temporary one, which then gets its name
  * in one step; what an interrupted attempt left behind is removed. Two labs that want the same wait for each other.
+ * One that has lost something since (a cleaner of old files, a disk that was full) is made anew; nobody may change it once it is made.
  * @returns its absolute path
  */
-export async function cached(root: string, name: string, signal: AbortSignal, make: (folder: string) => Promise<void>): Promise<string> {
+export async function cached(root: string, name: string, io: CacheIo, make: (folder: string) => Promise<void>): Promise<string> {
   const target = join(root, name)
-  if (existsSync(target)) return target
+  if (existsSync(target) && damageOf(target) === undefined) return target
   makeWritable(root)
-  await using _lock = await lock(join(root, `${name}.lock`), signal)
-  if (existsSync(target)) return target
+  await using _lock = await lock(join(root, `${name}.lock`), io.signal)
+  if (existsSync(target)) {
+    // Another lab may have made or mended it while this one waited.
+    const damage = damageOf(target)
+    if (damage === undefined) return target
+    io.onFetch({ type: 'fetch', what: `${name} again, as ${damage}`, done: 0 })
+    discard(root, name)
+  }
   for (const left of readdirSync(root)) if (left.startsWith(`${name}.tmp-`)) rmSync(join(root, left), { recursive: true, force: true })
   const temporary = join(root, `${name}.tmp-${process.pid}`)
   mkdirSync(temporary)
   chmodSync(temporary, 0o755)
   try {
     await make(temporary)
-    signal.throwIfAborted()
+    io.signal.throwIfAborted()
+    await writeManifest(temporary)
     renameSync(temporary, target)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
   return target
+}
+
+/** In one step out of the way, so that nobody finds half of it. */
+function discard(root: string, name: string): void {
+  const aside = join(root, `${name}.tmp-broken`)
+  rmSync(aside, { recursive: true, force: true })
+  renameSync(join(root, name), aside)
+  rmSync(aside, { recursive: true, force: true })
+}
+
+/** An entry whose content is not what it was when it was made. */
+export interface Damaged {
+  path: string
+  says: string
+}
+
+/**
+ * Reads entries of these caches and compares them with their checksums: about a second for 300 MB.
+ * @param isMeant by the name of an entry
+ */
+export async function damagedIn(roots: readonly string[], isMeant: (name: string) => boolean = () => true): Promise<Damaged[]> {
+  const found: Damaged[] = []
+  for (const path of [...new Set(roots)].flatMap(entriesIn)) {
+    if (!isMeant(basename(path))) continue
+    const says = await deepDamageOf(path)
+    if (says !== undefined) found.push({ path, says })
+  }
+  return found
+}
+
+/** Removes what is damaged, so that whoever needs it makes it anew. @returns what it was */
+export async function discardDamaged(roots: readonly string[], signal: AbortSignal, isMeant?: (name: string) => boolean): Promise<Damaged[]> {
+  const found = await damagedIn(roots, isMeant)
+  const discarded: Damaged[] = []
+  for (const { path } of found) {
+    const [root, name] = [dirname(path), basename(path)]
+    await using _lock = await lock(join(root, `${name}.lock`), signal)
+    const says = existsSync(path) ? await deepDamageOf(path) : undefined
+    if (says === undefined) continue
+    discard(root, name)
+    discarded.push({ path, says })
+  }
+  return discarded
+}
+
+/** Folders that {@link cached} has made, or their remains. */
+function entriesIn(root: string): string[] {
+  if (!existsSync(root)) return []
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.includes('.tmp-'))
+    .map((entry) => join(root, entry.name))
+    .filter((path) => existsSync(join(path, SIZES)) || existsSync(join(path, HASHES)))
 }
 
 /**

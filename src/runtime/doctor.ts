@@ -1,14 +1,10 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseMeminfo } from '../measure/machine.ts'
-import { cacheDir } from './cache.ts'
+import { cacheDir, cacheDirs, damagedIn } from './cache.ts'
 import type { ProviderName } from './compose.ts'
+import { BACKENDS, isEntryOf } from './doctor-backends.ts'
 import { distDir, ENTRIES, packageRoot } from './entry.ts'
-import { canFetchPackages } from './local/debian-packages.ts'
-import { providers } from './local/local.ts'
-import { findPackage, POSTGRES_PACKAGE } from './local/postgres-binaries.ts'
-import { installedRabbitmq, rabbitmqInCache, RABBITMQ_FIX } from './local/rabbitmq-binaries.ts'
-import { installedServer, pythonWithPip, WHEEL } from './local/redis-binary.ts'
 import { folderBases, isOnDisk, runFolder } from './run-folder.ts'
 
 /** One thing that was looked at. */
@@ -23,7 +19,8 @@ export interface Check {
   neededBy: string[]
 }
 
-type Finding = Omit<Check, 'neededBy'>
+/** What was found, as yet without who needs it. */
+export type Finding = Omit<Check, 'neededBy'>
 
 const OLDEST_NODE = [22, 13] as const
 const LEAST_DISK_BYTES = 2 * 1024 ** 3
@@ -36,14 +33,11 @@ const LEAST_FILES = 4_096
  */
 export async function doctor(architectures: Readonly<Record<string, readonly ProviderName[]>>, signal: AbortSignal): Promise<Check[]> {
   const neededBy = (provider: ProviderName): string[] => Object.keys(architectures).filter((id) => architectures[id]!.includes(provider))
-  const general = [nodeVersion(process.versions.node), built(), proc(), files(readIfThere('/proc/self/limits')), memory(readIfThere('/proc/meminfo')), disk(), data()]
+  const general = [nodeVersion(process.versions.node), built(), proc(), files(readIfThere('/proc/self/limits')), memory(readIfThere('/proc/meminfo')), disk(), data(), await cache(Object.values(architectures).flat())]
   const checks: Check[] = general.map((finding) => ({ ...finding, neededBy: [] }))
-  if (neededBy('postgres').length > 0) checks.push({ ...postgresPackage(), neededBy: neededBy('postgres') })
-  if (neededBy('redis').length > 0) checks.push({ ...(await redisServer(signal)), neededBy: neededBy('redis') })
-  if (neededBy('rabbitmq').length > 0) checks.push({ ...rabbitmqServer(), neededBy: neededBy('rabbitmq') })
-  for (const provider of new Set(Object.values(architectures).flat())) {
-    if (Object.hasOwn(providers, provider)) continue
-    checks.push({ what: provider, status: 'missing', says: 'the local runtime cannot run it', neededBy: neededBy(provider) })
+  for (const [what, { providers, look }] of Object.entries(BACKENDS)) {
+    const needed = [...new Set(providers.flatMap(neededBy))]
+    if (needed.length > 0) checks.push({ what, ...(await look(signal)), neededBy: needed })
   }
   return checks
 }
@@ -99,29 +93,11 @@ function data(): Finding {
   return { what: 'data folders', status: 'warning', says: `${base} is in memory (tmpfs): commits cost nothing there, figures are too good`, fix: `TMPDIR on a disk (tried: ${folderBases().join(', ')})` }
 }
 
-function postgresPackage(): Finding {
-  const found = findPackage()
-  if (found) return { what: 'PostgreSQL', status: 'ok', says: `${POSTGRES_PACKAGE} ${found.version}` }
-  return { what: 'PostgreSQL', status: 'missing', says: `the npm package ${POSTGRES_PACKAGE} is not installed`, fix: `npm ci, in ${packageRoot}` }
-}
-
-async function redisServer(signal: AbortSignal): Promise<Finding> {
-  const installed = await installedServer(signal)
-  if (installed) return { what: 'Redis', status: 'ok', says: installed }
-  const fetched = join(cacheDir(), WHEEL.folder, 'valkey-server')
-  if (existsSync(fetched)) return { what: 'Redis', status: 'ok', says: `${fetched}, fetched before` }
-  const python = await pythonWithPip(signal)
-  if (python && process.arch === 'x64') return { what: 'Redis', status: 'ok', says: `none yet; ${WHEEL.requirement} is fetched with ${python} on first use (\`lab setup\` does it now)` }
-  return { what: 'Redis', status: 'missing', says: 'neither on the PATH, nor a Python with pip to fetch it', fix: 'apt install redis-server, or apt install python3-pip' }
-}
-
-function rabbitmqServer(): Finding {
-  const installed = installedRabbitmq()
-  if (installed) return { what: 'RabbitMQ', status: 'ok', says: `${installed.version} in ${installed.home}` }
-  const fetched = rabbitmqInCache()
-  if (fetched) return { what: 'RabbitMQ', status: 'ok', says: `${fetched.version} in ${cacheDir()}, fetched before` }
-  if (canFetchPackages()) return { what: 'RabbitMQ', status: 'ok', says: 'none yet; its packages (34 MB) are fetched by apt on first use, not installed (`lab setup --arch v4` does it now)' }
-  return { what: 'RabbitMQ', status: 'missing', says: 'neither on the PATH, nor an apt to fetch it', fix: RABBITMQ_FIX }
+/** Reads all that these need of it: what was fetched or made before must be what it was then. */
+async function cache(needed: readonly ProviderName[]): Promise<Finding> {
+  const damaged = await damagedIn(cacheDirs(), isEntryOf(needed))
+  if (damaged.length === 0) return { what: 'cache', status: 'ok', says: cacheDirs().join(', ') }
+  return { what: 'cache', status: 'warning', says: damaged.map(({ path, says }) => `${path} is damaged: ${says}`).join('; '), fix: '`lab setup --arch …` removes it and fetches it anew' }
 }
 
 function freeBytes(path: string): number {

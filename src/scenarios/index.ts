@@ -1,7 +1,8 @@
 import { analytics } from './analytics.ts'
 import { baseline } from './baseline.ts'
+import { breakpoint } from './breakpoint.ts'
 import type { Scenario } from './scenario.ts'
 import { spike } from './spike.ts'
 import { tenants } from './tenants.ts'
 
-export const scenarios = { spike, baseline, analytics, tenants } satisfies Record<string, Scenario>
+export const scenarios = { spike, baseline, breakpoint, analytics, tenants } satisfies Record<string, Scenario>

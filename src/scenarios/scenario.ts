@@ -28,7 +28,7 @@ const phase = z.strictObject({
 })
 
 const expectation = z.strictObject({
-  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'readErrorRate', 'freshnessP99Ms', 'drainSeconds', 'reach', 'othersP99Ratio']),
+  metric: z.enum(['p99Ms', 'readP99Ms', 'errorRate', 'readErrorRate', 'freshnessP99Ms', 'backlogGrowth', 'drainSeconds', 'reach', 'othersP99Ratio']),
   /** A phase's name; absent: the whole measured run. */
   phase: z.string().optional(),
   atMost: z.number().optional(),
@@ -51,6 +51,21 @@ const fault = z.strictObject({
   added: z.boolean().default(false),
 })
 
+/** The scenario is played again and again, at one base rate after another, to find the highest at which it meets its expectations. */
+const search = z.strictObject({
+  /** Lowest and highest rate that is tried. */
+  lowestRate: z.number().positive(),
+  highestRate: z.number().positive(),
+  /** Lowest rate that fails ÷ highest that holds, less 1: where the search is content. */
+  tolerance: z.number().min(0.01).max(1),
+  /** Probes that must agree at each end. */
+  confirmations: z.int().min(1).max(10),
+  /** Probes of one rate that cannot be believed, before it counts as not measurable: as the injector was late, as anything else was wrong. */
+  attempts: z.strictObject({ late: z.int().min(1).max(10), disturbed: z.int().min(1).max(10) }),
+  /** All probes together at the most. */
+  probes: z.int().min(1).max(200),
+})
+
 export const scenarioSchema = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]*$/),
   title: z.string(),
@@ -68,6 +83,8 @@ export const scenarioSchema = z.strictObject({
   faults: z.array(fault).default([]),
   /** All the while somebody tries, with the rights of one caller, to see and to change what belongs to others. */
   trespass: z.boolean().default(false),
+  /** Absent: it is played once. */
+  search: search.optional(),
   /** How long the backlog may take to drain after the load. */
   settleSeconds: z.number().positive(),
   expectations: z.array(expectation),
@@ -76,5 +93,6 @@ export const scenarioSchema = z.strictObject({
 /** Data only: what load, for how long, watched by how many, and what is expected of it. */
 export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioPhase = Scenario['phases'][number]
+export type Search = NonNullable<Scenario['search']>
 export type ScenarioFault = Scenario['faults'][number]
 export type Expectation = Scenario['expectations'][number]

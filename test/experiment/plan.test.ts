@@ -61,6 +61,22 @@ describe('a plan', () => {
     await expect(plan(options)).rejects.toMatchObject({ name: 'LabError', exitCode: 2, message: expect.stringMatching(says) as string })
   })
 
+  test('a search takes no faults, and says which scenarios do', async () => {
+    const says = /--fault cannot be combined with breakpoint.*these take faults: spike, baseline, analytics, tenants/
+    await expect(plan({ scenario: 'breakpoint', fault: ['kill:worker@20s'] })).rejects.toMatchObject({ name: 'LabError', exitCode: 2, message: expect.stringMatching(says) as string })
+  })
+
+  test('a search begins at a rate that it tries', async () => {
+    await expect(plan({ scenario: 'breakpoint', rate: '90000' })).rejects.toThrow('--rate 90000: breakpoint tries rates from 1 to 64000')
+  })
+
+  test('of a search: --rate is the first rate, --duration the length of a probe', async () => {
+    const { baseRate, scenario } = await plan({ scenario: 'breakpoint', rate: '250', duration: '19' })
+    expect(baseRate).toBe(250)
+    expect(scenario.phases.map(({ seconds }) => seconds)).toEqual([2, 2, 15])
+    expect(scenario.search).toMatchObject({ tolerance: 0.05, confirmations: 3 })
+  })
+
   test('all problems are named at once', async () => {
     await expect(plan({ scenario: 'x', rate: 'y', set: ['z'] })).rejects.toThrow(/scenario "x"[\s\S]*--rate y[\s\S]*--set z/)
   })

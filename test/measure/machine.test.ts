@@ -3,19 +3,20 @@ import { cpuShares, machineMeter, parseCpuModel, parseCpuTimes, parseLoad1, pars
 
 describe('/proc/stat', () => {
   it('adds up what is busy; guests are in user already', () => {
-    expect(parseCpuTimes('cpu  100 20 30 400 50 6 7 8 90 10\ncpu0 1 2 3 4\nintr 5\n')).toEqual({ busy: 163, idle: 450, steal: 8 })
+    expect(parseCpuTimes('cpu  100 20 30 400 50 6 7 8 90 10\ncpu0 1 2 3 4\nintr 5\n')).toEqual({ busy: 163, idle: 450, ioWait: 50, steal: 8 })
   })
-  it('of an old kernel has fewer columns', () => expect(parseCpuTimes('cpu  100 20 30 400\n')).toEqual({ busy: 150, idle: 400, steal: 0 }))
+  it('of an old kernel has fewer columns', () => expect(parseCpuTimes('cpu  100 20 30 400\n')).toEqual({ busy: 150, idle: 400, ioWait: 0, steal: 0 }))
   it('without a cpu line is refused', () => expect(() => parseCpuTimes('cpu0 1 2 3\n')).toThrow('no cpu line'))
 })
 
 describe('shares between two readings', () => {
-  const times = (busy: number, idle: number, steal: number) => ({ busy, idle, steal })
+  const times = (busy: number, idle: number, steal: number, ioWait = 0) => ({ busy, idle, steal, ioWait })
   it.each([
-    ['half busy', times(0, 0, 0), times(50, 50, 0), { busy: 0.5, steal: 0 }],
-    ['some stolen', times(10, 10, 10), times(70, 40, 20), { busy: 0.6, steal: 0.1 }],
-    ['no time passed', times(5, 5, 5), times(5, 5, 5), { busy: 0, steal: 0 }],
-    ['a counter stepped back', times(5, 50, 5), times(15, 40, 5), { busy: 1, steal: 0 }],
+    ['half busy', times(0, 0, 0), times(50, 50, 0), { busy: 0.5, steal: 0, ioWait: 0 }],
+    ['a quarter waits for a disk', times(0, 0, 0, 0), times(50, 50, 0, 25), { busy: 0.5, steal: 0, ioWait: 0.25 }],
+    ['some stolen', times(10, 10, 10), times(70, 40, 20), { busy: 0.6, steal: 0.1, ioWait: 0 }],
+    ['no time passed', times(5, 5, 5), times(5, 5, 5), { busy: 0, steal: 0, ioWait: 0 }],
+    ['a counter stepped back', times(5, 50, 5), times(15, 40, 5), { busy: 1, steal: 0, ioWait: 0 }],
   ])('%s', (_, before, after, shares) => expect(cpuShares(before, after)).toEqual(shares))
 })
 

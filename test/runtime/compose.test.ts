@@ -227,9 +227,9 @@ describe('words of a command', () => {
 describe('the compose files of the project', () => {
   const folder = new URL('../../compose/', import.meta.url)
   const architectures = readdirSync(folder).filter((name) => name.endsWith('.yaml') && name !== 'base.yaml')
-  it.each(architectures)('base.yaml + %s can be read', (name) => {
-    // An overlay, `v1.replica.yaml`, comes after the file of its architecture.
-    const own = name.split('.')[0] + '.yaml'
+  // An overlay, `v1.replica.yaml`, comes after the file of its architecture; that of Kafka's brokers goes with every architecture that has them.
+  const alone = architectures.flatMap((name) => (name.startsWith('kafka.') ? ['v3', 'v5'] : [name.split('.')[0]!]).map((own) => [`${own}.yaml`, name]))
+  it.each(alone)('base.yaml + %s + %s can be read', (own, name) => {
     const files = [...new Set(['base.yaml', own, name])].map((file) => ({ path: file, text: readFileSync(new URL(file, folder), 'utf8') }))
     const stack = readStack(files, {})
     expect(stack.services.api).toMatchObject({ provider: 'node', command: ['api'], ports: { API_PORT: 8005 } })

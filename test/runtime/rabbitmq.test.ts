@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
@@ -7,9 +7,7 @@ import { installedPackages, parseUris } from '../../src/runtime/local/debian-pac
 import { installedRabbitmq, isAtLeast, parseOsRelease } from '../../src/runtime/local/rabbitmq-binaries.ts'
 import { applicationsIn, layOut, launchOf, settings } from '../../src/runtime/local/rabbitmq-node.ts'
 import { checkCommand, loginOf } from '../../src/runtime/local/rabbitmq.ts'
-import { cachedWhole, isWhole } from '../../src/runtime/whole-folder.ts'
 
-const never = new AbortController().signal
 let folder = ''
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'lab-test-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -127,36 +125,5 @@ describe('an installed RabbitMQ', () => {
     expect(line).toContain('-rabbit consumer_timeout 5 -s rabbit boot')
     expect(env).toMatchObject({ RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1', RABBITMQ_NODE_PORT: '4711', RABBITMQ_NODENAME: 'lab@localhost', ROOTDIR: join(folder, 'node/erlang'), BINDIR: join(folder, 'node/erlang/erts-13.1.5/bin') })
     for (const [name, value] of Object.entries(env)) if (/^RABBITMQ_.*(FILE|BASE|DIR)S?$/.test(name)) expect(value.startsWith(join(folder, 'node')), name).toBe(true)
-  })
-})
-
-describe('a folder of many files in the cache', () => {
-  const make = async (into: string): Promise<void> => {
-    made += 1
-    mkdirSync(join(into, 'deep'))
-    writeFileSync(join(into, 'deep', 'a file'), 'whole')
-    symlinkSync('a file', join(into, 'deep', 'link'))
-    writeFileSync(join(into, 'empty'), '')
-  }
-  let made = 0
-  beforeEach(() => void (made = 0))
-
-  it.each([
-    ['nothing', () => undefined, 1],
-    ['a file', (path: string) => rmSync(join(path, 'deep', 'a file')), 2],
-    ['a part of a file', (path: string) => truncateSync(join(path, 'deep', 'a file'), 3), 2],
-    ['a link', (path: string) => rmSync(join(path, 'deep', 'link')), 2],
-    ['an empty file', (path: string) => rmSync(join(path, 'empty')), 2],
-    ['the list of files', (path: string) => rmSync(join(path, '.files')), 2],
-    ['the end of the list', (path: string) => truncateSync(join(path, '.files'), 20), 2],
-    ['all', (path: string) => rmSync(path, { recursive: true }), 2],
-  ] as const)('that has lost %s', async (_, lose, times) => {
-    const path = await cachedWhole(folder, 'thing', never, make)
-    lose(path)
-    expect(isWhole(path)).toBe(times === 1)
-    await Promise.all([cachedWhole(folder, 'thing', never, make), cachedWhole(folder, 'thing', never, make)])
-    expect(made).toBe(times)
-    expect(isWhole(path)).toBe(true)
-    expect(readFileSync(join(path, 'deep', 'link'), 'utf8')).toBe('whole')
   })
 })

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { cached, cacheDir, isPassable, lock, sharedCacheDir } from '../../src/runtime/cache.ts'
+import { cacheDir, isPassable, lock, sharedCacheDir } from '../../src/runtime/cache.ts'
 import { files, memory, nodeVersion } from '../../src/runtime/doctor.ts'
 import { plainEnvironment } from '../../src/runtime/environment.ts'
 import { createLogTail, lineBudget } from '../../src/runtime/local/log-tail.ts'
@@ -94,22 +94,6 @@ describe('the cache', () => {
     expect(isPassable('/usr/bin')).toBe(true)
     expect(isPassable(join(folder, 'closed', 'open'))).toBe(false)
     expect(sharedCacheDir({ LAB_CACHE: join(folder, 'closed', 'open') })).toBe('/var/cache/load-lab')
-  })
-
-  it('has complete folders or none', async () => {
-    await expect(cached(folder, 'thing', never, async (into) => {
-      writeFileSync(join(into, 'half'), '')
-      throw new Error('interrupted')
-    })).rejects.toThrow('interrupted')
-    expect(existsSync(join(folder, 'thing'))).toBe(false)
-    mkdirSync(join(folder, 'thing.tmp-1'))
-    let made = 0
-    const make = async (into: string): Promise<void> => void (made += 1, writeFileSync(join(into, 'whole'), ''))
-    await Promise.all([cached(folder, 'thing', never, make), cached(folder, 'thing', never, make)])
-    expect(made).toBe(1)
-    expect(existsSync(join(folder, 'thing', 'whole'))).toBe(true)
-    expect(existsSync(join(folder, 'thing.tmp-1')), 'what an interrupted attempt left').toBe(false)
-    expect(existsSync(join(folder, 'thing.lock'))).toBe(false)
   })
 
   it('breaks the lock of a dead holder, and waits for a living one', async () => {

@@ -14,7 +14,7 @@ export async function listCommand(what: string, options: { arch?: string; json?:
   if (!(WHAT as readonly string[]).includes(what)) throw new LabError(EXIT.usage, `cannot list '${what}'`, `lab list ${WHAT.join(' | ')}`)
   const found: Record<string, unknown[]> = {}
   if (what === 'all' || what === 'architectures') found['architectures'] = await listArchitectures()
-  if (what === 'all' || what === 'scenarios') found['scenarios'] = Object.values(scenarios).map(({ id, title, says, phases }) => ({ id, title, says, seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0) }))
+  if (what === 'all' || what === 'scenarios') found['scenarios'] = Object.values(scenarios).map(({ id, title, says, phases, search }) => ({ id, title, says, ...(search && { each: 'probe' }), seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0) }))
   if (what === 'all' || what === 'faults') found['faults'] = Object.entries(faults).map(([name, { says }]) => ({ name, says }))
   if (what === 'all' || what === 'knobs') found['knobs'] = await listKnobs(options.arch)
   if (what === 'runs') found['runs'] = await listRuns(options.results)
@@ -55,7 +55,7 @@ function render(found: Record<string, unknown[]>): string {
 
 const RENDERERS: Record<string, (row: Record<string, unknown>) => string> = {
   architectures: ({ id, title, flow }) => `  ${String(id).padEnd(6)} ${title}\n${indent(String(flow))}`,
-  scenarios: ({ id, title, says, seconds }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s)\n${indent(String(says))}`,
+  scenarios: ({ id, title, says, seconds, each }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s${each === undefined ? '' : ` a ${each}`})\n${indent(String(says))}`,
   faults: ({ name, says }) => `  ${String(name).padEnd(10)} ${says}\n`,
   knobs: ({ arch, name, default: fallback, allowed, description }) => `  ${String(arch).padEnd(6)} ${`${name}=${fallback}`.padEnd(22)} ${allowed}\n${indent(String(description))}`,
   runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt}\n`,

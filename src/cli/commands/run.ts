@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { planRun, type RunOptions } from '../../experiment/plan.ts'
-import { run } from '../../experiment/run.ts'
+import { play } from '../../experiment/breakpoint.ts'
 import { EXIT } from '../../run/errors.ts'
 import { local } from '../../runtime/local/local.ts'
 import { onInterruption } from '../interruption.ts'
@@ -12,7 +12,7 @@ export async function runCommand(scenario: string, options: Omit<RunOptions, 'sc
   using interruptions = onInterruption((line) => {
     if (formOf(options) !== 'picture') process.stderr.write(`lab: ${line}\n`)
   })
-  const state = await show(run(plan, interruptions.signal), options, interruptions.interrupt, () => reportOf(join(plan.resultsDir, plan.runId)))
+  const state = await show(play(plan, interruptions.signal), options, interruptions.interrupt, () => reportOf(join(plan.resultsDir, plan.runId)))
   process.exitCode = state.ended?.exitCode ?? EXIT.internal
 }
 

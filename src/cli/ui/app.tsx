@@ -15,6 +15,7 @@ import { HelpPanel } from './panels/help.tsx'
 import { LatencyPanel } from './panels/latency.tsx'
 import { LogPanel } from './panels/log.tsx'
 import { NotesPanel } from './panels/notes.tsx'
+import { SearchPanel } from './panels/search.tsx'
 import { ServicesPanel } from './panels/services.tsx'
 import { ThroughputPanel } from './panels/throughput.tsx'
 import { TinyPanel } from './panels/tiny.tsx'
@@ -33,6 +34,7 @@ export interface AppProps {
 
 const FIGURES = { throughput: ThroughputPanel, latency: LatencyPanel, flow: FlowPanel, fates: FatesPanel, health: HealthPanel } as const
 const TAB_PANELS = {
+  search: SearchPanel,
   services: ServicesPanel,
   log: LogPanel,
   errors: ErrorsPanel,
@@ -42,11 +44,12 @@ const TAB_PANELS = {
   verdict: VerdictPanel,
 } as const satisfies Record<Tab, unknown>
 
-/** The panels that can be chosen now: a verdict only when there is something to judge, and then first. */
+/** The panels that can be chosen now: a verdict only when there is something to judge, and then first; that of a search once it is over. */
 export function tabsOf(state: RunState): Tab[] {
+  if (state.search !== undefined) return state.verdict === undefined ? TABS.filter((tab) => tab !== 'verdict') : ['verdict', ...TABS.filter((tab) => tab !== 'verdict')]
   const ending =
     state.settle !== undefined || state.reconciledRows !== undefined || state.accounting !== undefined || state.verdict !== undefined
-  const others = TABS.filter((tab) => tab !== 'verdict')
+  const others = TABS.filter((tab) => tab !== 'verdict' && tab !== 'search')
   return ending ? ['verdict', ...others] : others
 }
 
@@ -92,7 +95,10 @@ export function App({ state, view, title, columns, rows, theme }: AppProps) {
   )
 }
 
-function CellPanel({ cell, view, ...props }: PanelProps & { cell: Cell; view: View }) {
+/** Of a search, most panels show the probe that goes on: a run like any other. */
+function CellPanel({ cell, view, ...whole }: PanelProps & { cell: Cell; view: View }) {
+  const isOfSearch = cell.panel === 'tab' && (cell.tab === 'search' || cell.tab === 'verdict')
+  const props = isOfSearch ? whole : { ...whole, state: whole.state.search?.current?.run ?? whole.state }
   if (cell.panel === 'chart') return <ChartPanel {...props} index={(cell.place + view.chart) % CHARTS.length} zoom={view.zoom} />
   const Panel = cell.panel === 'tab' ? TAB_PANELS[cell.tab] : FIGURES[cell.panel]
   return <Panel {...props} />

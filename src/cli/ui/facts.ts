@@ -1,4 +1,4 @@
-import type { RunState } from '../../run/state.ts'
+import type { RunState, SearchState } from '../../run/state.ts'
 import type { Sample } from '../../run/events.ts'
 import { bytes, clock, count, timeOfDay } from './format.ts'
 import { clean } from './cells.ts'
@@ -62,6 +62,8 @@ export function progress(state: RunState): { says: string; share?: number; of?: 
   switch (state.stage) {
     case 'waiting':
       return { says: 'waiting for the run to begin' }
+    case 'search':
+      return search(state)
     case 'up':
       return bringUp(state)
     case 'seed':
@@ -82,6 +84,26 @@ export function progress(state: RunState): { says: string; share?: number; of?: 
     case 'ended':
       return { says: `run ${state.ended?.status ?? 'ended'}`, share: state.ended?.status === 'complete' ? 1 : undefined }
   }
+}
+
+/** `probe 5: hold 12 s left`, and how far the whole search is. */
+function search({ search: found }: RunState): ReturnType<typeof progress> {
+  const { probes = [], current } = found ?? {}
+  if (current === undefined) return { says: 'the search begins' }
+  return { says: `probe ${current.probe}: ${progress(current.run).says}`, share: probes.length / (probes.length + probesToCome(found!)) }
+}
+
+/** The one that goes on included. */
+export function probesToCome({ probes, current, planned }: SearchState): number {
+  return current === undefined ? (planned?.probes ?? 0) : Math.max(0, current.probesLeft - (probes.length < current.probe ? 0 : 1))
+}
+
+/** Estimated, s; the probe that goes on counts down. */
+export function secondsToCome(state: RunState): number | undefined {
+  const { current, planned, searched } = state.search ?? {}
+  if (searched !== undefined || state.ended !== undefined) return undefined
+  if (current === undefined) return planned?.seconds
+  return Math.max(0, current.secondsLeft - (state.lastEventAtMs - current.beganAtMs) / 1_000)
 }
 
 function bringUp(state: RunState): ReturnType<typeof progress> {

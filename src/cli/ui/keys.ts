@@ -12,7 +12,7 @@ export interface View {
   stops: number
 }
 
-export const TABS = ['services', 'log', 'errors', 'notes', 'inside', 'injector', 'verdict'] as const
+export const TABS = ['search', 'services', 'log', 'errors', 'notes', 'inside', 'injector', 'verdict'] as const
 export type Tab = (typeof TABS)[number]
 
 export const initialView: View = { chart: 0, help: false, frozen: false, zoom: false, stops: 0 }

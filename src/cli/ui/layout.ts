@@ -33,7 +33,7 @@ function compact(columns: number, height: number, current: Tab, charts: number):
   const rest = height - HEADER - FOOTER - figuresHeight
   const stacked = Math.min(charts, rest >= 45 ? 3 : rest >= 24 ? 2 : 1)
   // A verdict is worth more than a chart where there is no room for both.
-  const tabHeight = current !== 'verdict' ? Math.max(5, Math.round(rest * 0.34)) : rest < 26 ? rest : 14
+  const tabHeight = current === 'search' ? Math.max(7, Math.round(rest * 0.5)) : current !== 'verdict' ? Math.max(5, Math.round(rest * 0.34)) : rest < 26 ? rest : 14
   const figures: Cell[] = [
     { panel: 'throughput', width: 0 },
     { panel: 'latency', width: 0 },
@@ -101,7 +101,7 @@ function wide(columns: number, height: number, tabs: readonly Tab[], current: Ta
   }
 }
 
-const WEIGHTS: Partial<Record<Tab, number>> = { services: 1.25, log: 1.3, verdict: 1.4, errors: 0.8 }
+const WEIGHTS: Partial<Record<Tab, number>> = { search: 1.4, services: 1.25, log: 1.3, verdict: 1.4, errors: 0.8 }
 
 function share(cells: Cell[], columns: number, weights?: number[]): Cell[] {
   const widths = split(columns, cells.length, weights)

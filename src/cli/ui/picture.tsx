@@ -22,6 +22,8 @@ const URGENT_MS = 120
 
 const URGENT = new Set<RunEvent['type']>([
   'run-started',
+  'probe-began',
+  'probe-ended',
   'stage',
   'phase-began',
   'service-ready',

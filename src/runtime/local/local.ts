@@ -8,6 +8,9 @@ import { processesOfRun, runMarks, self } from '../run-mark.ts'
 import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
 import { startWatchdog } from '../watchdog-pipe.ts'
 import { bringUp, takeDown } from './bring-up.ts'
+import { clickhouse } from './clickhouse.ts'
+import { flink } from './flink.ts'
+import { kafka } from './kafka.ts'
 import { node } from './node.ts'
 import { reservePorts } from './ports.ts'
 import { postgres } from './postgres.ts'
@@ -18,9 +21,9 @@ import { createReplica, type Replica } from './replica.ts'
 import { createSystem, SHARED_DATA } from './system.ts'
 import { createUndo } from './undo.ts'
 
-export const providers = { node, postgres, rabbitmq, redis } satisfies Partial<Record<ProviderName, Provider>>
+export const providers = { clickhouse, flink, kafka, node, postgres, rabbitmq, redis } satisfies Partial<Record<ProviderName, Provider>>
 
-const READY_WITHIN_MS = 30_000
+const READY_WITHIN_MS = 60_000
 
 /** Everything as plain processes on this machine: no Docker, no root. */
 export const local: Runtime = createLocal()

@@ -55,7 +55,7 @@ function programs(native: string): { postgres: string; initdb: string } {
 }
 
 async function copyOf(native: string, version: string, cache: string, io: Installing): Promise<string> {
-  return cached(cache, `postgres-${version}-binaries`, io.signal, async (folder) => {
+  return cached(cache, `postgres-${version}-binaries`, io, async (folder) => {
     const what = `PostgreSQL ${version} (copied to where it may be run)`
     io.onFetch({ type: 'fetch', what, done: 0 })
     // Static libraries are for compilers.

@@ -77,7 +77,7 @@ export function serverArguments(service: Pick<ComposeService, 'name' | 'command'
 async function template(binaries: PostgresBinaries, { user, database }: Login, io: Installing): Promise<string> {
   const key = createHash('sha256').update(JSON.stringify([user, database])).digest('hex').slice(0, 8)
   const run = { env: plainEnvironment(io.marks), signal: io.signal, timeoutMs: 60_000, ...binaries.user }
-  const folder = await cached(binaries.cache, `postgres-${binaries.version}-cluster-${key}`, io.signal, async (temporary) => {
+  const folder = await cached(binaries.cache, `postgres-${binaries.version}-cluster-${key}`, io, async (temporary) => {
     const what = `PostgreSQL ${binaries.version} (initdb)`
     io.onFetch({ type: 'fetch', what, done: 0 })
     if (binaries.user) chownSync(temporary, binaries.user.uid, binaries.user.gid)

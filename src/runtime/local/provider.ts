@@ -35,6 +35,8 @@ export interface Backend {
   versionIn?: RegExp
   /** Finds the port of its Prometheus text (the first group) in what it prints until it is ready. */
   metricsPortIn?: RegExp
+  /** The same of one that does not say it, as it was told. */
+  metricsPort?: number
   /** How it is asked to stop. */
   stopSignal: NodeJS.Signals
   /** How it is asked to stop when its data are thrown away right after. */

@@ -1,8 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { cacheDir } from '../cache.ts'
+import { cached, cacheDir } from '../cache.ts'
 import { MissingPrerequisite } from '../errors.ts'
-import { cachedWhole } from '../whole-folder.ts'
 import { canFetchPackages, unpackPackages } from './debian-packages.ts'
 import { onPath } from './program.ts'
 import type { Installing } from './provider.ts'
@@ -53,7 +52,7 @@ export function rabbitmqInCache(): RabbitmqBinaries | undefined {
 }
 
 async function fetchedRabbitmq(io: Installing): Promise<RabbitmqBinaries> {
-  const folder = await cachedWhole(cacheDir(), cacheName(), io.signal, async (temporary) => {
+  const folder = await cached(cacheDir(), cacheName(), io, async (temporary) => {
     if (!canFetchPackages()) throw new MissingPrerequisite('there is no RabbitMQ (3.10 or newer, on Erlang 25 or newer) on the PATH, and no apt to fetch one', RABBITMQ_FIX)
     await unpackPackages(PACKAGE, WANTED, temporary, 'RabbitMQ and Erlang (Debian packages)', io).catch((error: Error) => {
       io.signal.throwIfAborted()

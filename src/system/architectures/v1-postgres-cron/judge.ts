@@ -5,7 +5,7 @@ import { readPersisted } from '../../postgres/read-orders.ts'
 import { closeRedis, connectRedis } from '../../redis.ts'
 import { createBufferList } from './write/buffer.ts'
 import type { V1Knobs } from './knobs.ts'
-import { createStoredCount } from './stored-count.ts'
+import { createStoredCount } from '../../postgres/stored-count.ts'
 import { createView } from './read/view.ts'
 
 const CONNECT_WITHIN_MS = 5_000

@@ -12,7 +12,7 @@ import createTimestampIndex from './sql/create-index-timestamp.sql?raw'
 import createOrderIds from './sql/create-order-ids.sql?raw'
 import createOrders from './sql/create-orders.sql?raw'
 import createOrdersPartitioned from './sql/create-orders-partitioned.sql?raw'
-import createPersistedIndex from './sql/create-persisted-index.sql?raw'
+import createPersistedIndex from '../../postgres/sql/create-persisted-index.sql?raw'
 import createTotals from './sql/create-totals.sql?raw'
 
 /** What `indexes` counts, in its order. */

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import type { Context } from '../../context.ts'
-import { ACCOUNT } from '../../postgres/connect.ts'
+import type { Context } from '../context.ts'
+import { ACCOUNT } from './connect.ts'
 import countOrders from './sql/count-orders.sql?raw'
 import readHorizon from './sql/read-horizon.sql?raw'
 import summarizePersisted from './sql/summarize-persisted.sql?raw'

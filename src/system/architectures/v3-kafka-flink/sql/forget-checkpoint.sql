@@ -1,0 +1,1 @@
+DELETE FROM flink_checkpoints WHERE path = $1

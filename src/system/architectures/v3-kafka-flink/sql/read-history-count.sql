@@ -1,0 +1,1 @@
+SELECT count::float8 AS count FROM totals WHERE dimension = 'all'
