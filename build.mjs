@@ -38,8 +38,30 @@ const { metafile } = await build({
   logLevel: 'warning',
 })
 
+/** The program in a report's page, for browsers: one script and one style sheet, embedded in every report. */
+const page = await build({
+  absWorkingDir: root,
+  entryPoints: { 'report-page': 'src/reports/html/page/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  target: 'es2022',
+  metafile: true,
+  logLevel: 'warning',
+})
+const pageStyle = await build({
+  absWorkingDir: root,
+  entryPoints: { 'report-page': 'src/reports/html/page/style.css' },
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  metafile: true,
+  logLevel: 'warning',
+})
+
 // Replaced in place, leftovers removed afterwards: a lab that is running meanwhile finds its files.
-const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)))
+const written = new Set([metafile, page.metafile, pageStyle.metafile].flatMap(({ outputs }) => Object.keys(outputs)).map((path) => basename(path)))
 for (const name of readdirSync(new URL('dist', import.meta.url))) {
   if (!written.has(name)) rmSync(new URL(`dist/${name}`, import.meta.url), { recursive: true })
 }

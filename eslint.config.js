@@ -13,6 +13,7 @@ const FORBIDDEN = {
   reports: ['cli', 'experiment', 'faults', 'selftest'],
   selftest: ['cli', 'experiment'],
   experiment: ['cli'],
+  bench: ['cli', 'experiment', 'selftest'],
 }
 
 export default tseslint.config(

@@ -16,6 +16,7 @@ step() {
 }
 step build node build.mjs
 step types tsc --noEmit
+step 'types of the page' tsc --noEmit -p src/reports/html/page
 step lint eslint .
 step 'fast tests' vitest run --project fast --coverage --reporter=default --reporter=json --outputFile.json="$report/fast.json"
 step 'live tests' vitest run --project live --reporter=default --reporter=json --outputFile.json="$report/live.json"

@@ -115,11 +115,56 @@ lab
 
 lab
   .command('report')
-  .description("make a run's report again, from its folder alone")
+  .description("make a run's reports again, from its folder alone")
   .argument('[run]', 'id, start of an id, or folder', 'latest')
+  .option('-f, --format <names>', 'json, md, html, junit, openmetrics, or all; several with commas between (default: all but openmetrics)')
   .option('--stdout', 'print the report instead of its path')
   .addOption(results())
   .action(async (run, options) => (await import('./commands/report.ts')).reportCommand(run, options))
+
+lab
+  .command('compare')
+  .description('runs against runs: regressed, improved, equivalent or inconclusive, metric by metric')
+  .argument('<runs...>', 'id, start of an id, or folder; again for more')
+  .requiredOption('--against <runs...>', 'what they are held against')
+  .option('--paired', 'the first of one side ran beside the first of the other, and so on: what drifts cancels')
+  .option('--json', 'as JSON')
+  .addOption(results())
+  .addHelpText('after', '\nThe unit is the run: name at least 5 a side. Exit codes: 0 equivalent or improved, 2 not comparable, 5 regressed,\n6 inconclusive, 7 one of the runs lost, duplicated or miscounted data.\n')
+  .action(async (runs, options) => (await import('./commands/compare.ts')).compareCommand(runs, options))
+
+lab
+  .command('bench')
+  .description('two states of the code, built apart and run in pairs in one sitting: does the change make anything slower?')
+  .requiredOption('--base <ref>', 'commit, branch or tag that is held against')
+  .option('--head <ref>', 'what is judged; . is the working tree as it is', '.')
+  .option('-a, --arch <id>', 'architecture', 'v2')
+  .option('--scenario <id>', 'what is run', 'baseline')
+  .option('--pairs <n>', 'pairs of runs, fixed before the first', '10')
+  .option('--same-pairs <n>', 'pairs of the base with itself among them, to see how far the machine can be trusted', '3')
+  .option('-d, --duration <time>', 'of the load of each run', '25s')
+  .option('-r, --rate <per second>', 'base rate (default: 30 % of the saturation of a first run)')
+  .addOption(set())
+  .option('--seed <n>', 'of order, arrivals and bodies (default: random)')
+  .addOption(results())
+  .option('--json', 'the comparison as JSON')
+  .addHelpText('after', '\nExit codes: 0 equivalent or improved, 2 bad usage or a build that fails, 5 regressed, 6 inconclusive, 7 the head loses, duplicates\nor miscounts data. Beside the runs: comparison.md, comparison.json, and what github-action-benchmark reads.\n')
+  .action(async (options) => (await import('./commands/bench.ts')).benchCommand(options))
+
+lab
+  .command('matrix')
+  .description('every scenario on every architecture, side by side with cost and targets; goes on where it was interrupted')
+  .requiredOption('-a, --arch <ids>', 'architectures, with commas between')
+  .requiredOption('--scenario <ids>', 'scenarios, with commas between')
+  .option('--name <name>', 'of its folder in the results', 'matrix')
+  .option('-r, --rate <per second>', 'base rate of all (default: that of each scenario)')
+  .option('-d, --duration <time>', 'of the load of each run')
+  .option('--history <orders>', 'as in lab run')
+  .option('--seed <n>', 'seed of all (default: random)')
+  .option('--prices <file>', 'JSON with other prices and assumptions')
+  .option('--json', 'as JSON')
+  .addOption(results())
+  .action(async (options) => (await import('./commands/matrix.ts')).matrixCommand(options))
 
 lab
   .command('selftest')

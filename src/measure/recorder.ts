@@ -24,6 +24,13 @@ function indexOf(us: number): number {
   return (bucket << HALF_BITS) + (us >>> bucket)
 }
 
+/** The smallest value that is counted at an index: the inverse of where values go. */
+export function valueAt(index: number): number {
+  if (index < SUB_BUCKETS) return index
+  const bucket = (index >> HALF_BITS) - 1
+  return (index - (bucket << HALF_BITS)) * 2 ** bucket
+}
+
 export interface LatencyRecorder {
   readonly count: number
   /** Values are rounded to whole µs; below 0 counts as 0. */

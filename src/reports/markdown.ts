@@ -7,33 +7,51 @@ import { WRONGS, type Accounting } from './reconcile.ts'
 import { faultLabel } from '../run/state.ts'
 import { faultSection } from './fault-table.ts'
 import { insideSection } from './inside-table.ts'
+import { flowPicture, mermaid } from './picture.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
 import { attemptsText, tenantsSection } from './tenants-table.ts'
 
 /** `report.md`: the answer in three lines, then what it rests on. */
 export function markdownReport(record: RunRecord, summary: Summary): string {
-  return [
-    `# ${record.run.scenario.title}: ${record.run.architecture}`,
-    answer(summary),
-    how(record, summary),
-    charts(record),
-    phaseTable(summary),
-    insideSection(summary),
-    faultSection(record, summary),
-    tenantsSection(summary, record.state.loadStartAtMs),
-    eventTable(record, summary),
-    latencies(summary),
-    resourceTable(summary),
-    expectationTable(summary),
-    validityTable(summary),
-    notes(record, summary),
-    again(summary),
-    provenance(summary),
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n')
-    .concat('\n')
+  const { title, answer: says, how: system, after } = markdownSections(record, summary)
+  return joined([`# ${title}`, says, system, picture(record, summary), charts(record), after]).concat('\n')
+}
+
+/** What a person looks at in a list of jobs: the answer, the picture, the phases, what was expected. */
+export function shortReport(record: RunRecord, summary: Summary): string {
+  return joined([`## ${markdownSections(record, summary).title}`, answer(summary), picture(record, summary), phaseTable(summary), expectationTable(summary), again(summary)])
+}
+
+/** What a report says in words and tables: before the charts, and after. */
+export function markdownSections(record: RunRecord, summary: Summary): Record<'title' | 'answer' | 'how' | 'after', string> {
+  return {
+    title: `${record.run.scenario.title}: ${record.run.architecture}`,
+    answer: answer(summary),
+    how: how(record, summary),
+    after: joined([
+      phaseTable(summary),
+      insideSection(summary),
+      faultSection(record, summary),
+      tenantsSection(summary, record.state.loadStartAtMs),
+      eventTable(record, summary),
+      latencies(summary),
+      resourceTable(summary),
+      expectationTable(summary),
+      validityTable(summary),
+      notes(record, summary),
+      again(summary),
+      provenance(summary),
+    ]),
+  }
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function picture(record: RunRecord, summary: Summary): string {
+  return `## The way of an event\n\n\`\`\`mermaid\n${mermaid(flowPicture(record, summary))}\n\`\`\``
 }
 
 function answer(summary: Summary): string {

@@ -29,7 +29,7 @@ export interface Summary {
   validity: ValidityFinding[]
   expectations: ExpectationResult[]
   /** All measured open-loop phases as one. */
-  overall: PhaseFigures | undefined
+  overall?: PhaseFigures
   phases: PhaseFigures[]
   history?: RunState['seeded']
   /** Attempts to cross borders between callers, where the scenario has them. */

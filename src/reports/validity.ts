@@ -19,6 +19,15 @@ const LITTLE_TOLERANCE = 0.1
 const LITTLE_MIN_SUM = 1_000
 const MAX_STEAL = 0.05
 
+/** Checks of how punctual the injector was in a phase: what fails one falsifies latencies, and neither rates nor CPU time nor accounting. */
+const PUNCTUALITY = /^(send lag|injector's loop delay|injector's CPU|Little's law) in /
+
+/** The first failed finding that falsifies everything, and the first that falsifies latencies alone. */
+export function doubtsOf(findings: readonly ValidityFinding[]): { grave?: ValidityFinding; late?: ValidityFinding } {
+  const failed = findings.filter(({ ok }) => ok === false)
+  return { grave: failed.find(({ check }) => !PUNCTUALITY.test(check)), late: failed.find(({ check }) => PUNCTUALITY.test(check)) }
+}
+
 /** Can the figures be believed? Every check says what it saw; any that fails makes the run INVALID. */
 export function judgeValidity(record: RunRecord): ValidityFinding[] {
   return [...accounting(record), ...injectorKeptUp(record), achieved(record), ...littlesLaw(record), ...closedLoop(record), ...bordersTried(record), ...machine(record)]

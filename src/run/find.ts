@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { EXIT, LabError } from './errors.ts'
 import type { RunFile } from './folder.ts'
+import { checkVersion } from './version.ts'
 
 /** The folder of a run named by path, id, start of an id, or `latest`. Throws {@link LabError} (exit code 2) otherwise. */
 export async function findRun(name: string, resultsDir: string): Promise<string> {
@@ -28,9 +29,12 @@ export async function runFolders(resultsDir: string): Promise<string[]> {
 /** `run.json`. Throws {@link LabError} (exit code 2) where it is damaged. */
 export async function readRunFile(folder: string): Promise<RunFile> {
   const path = join(folder, 'run.json')
+  let found: RunFile
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as RunFile
+    found = JSON.parse(await readFile(path, 'utf8')) as RunFile
   } catch (error) {
     throw new LabError(EXIT.usage, `${path} cannot be read: ${(error as Error).message}`, 'the folder is damaged')
   }
+  checkVersion(path, found?.schemaVersion)
+  return found
 }

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Fates } from '../load/control.ts'
 import { LabError } from './errors.ts'
 import type { PhaseMeasured, RunEvent, RunStarted, Sample } from './events.ts'
 import { SERIES, seriesTag, type Series } from './series.ts'
 import { initialState, reduce, type RunState } from './state.ts'
-import { mergeInto, newHistogram, percentilesMs, readHlog, type Histogram } from '../measure/histogram.ts'
+import { checkVersion } from './version.ts'
+import { mergeInto, newHistogram, percentilesMs, type Histogram } from '../measure/histogram.ts'
+import { sumHlog } from '../measure/hlog-sums.ts'
 import type { Percentiles } from './events.ts'
 
 /** A run as its folder tells it: what every verdict and report is made from. */
@@ -53,18 +55,36 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   const sums: PhaseMeasured[] = []
   const deaths: RunRecord['deaths'] = []
   const rest: Pick<RunRecord, 'injected' | 'watched' | 'dataBytes'> = {}
+  let line = 0
   for await (const event of readEvents(path)) {
-    state = reduce(state, event)
-    if (event.type === 'sample') samples.push(event)
-    else if (event.type === 'phase-measured') sums.push(event)
+    line += 1
+    // The state would copy its list of samples with every one: here they are kept once.
+    if (event?.type === 'sample') {
+      samples.push(event)
+      state = { ...state, last: event, lastEventAtMs: event.atMs }
+      continue
+    }
+    state = reduced(state, event, `${path}, line ${line}`)
+    if (event.type === 'phase-measured') sums.push(event)
     else if (event.type === 'injected') rest.injected = event
     else if (event.type === 'watched') rest.watched = event
     else if (event.type === 'data-measured') rest.dataBytes = event.bytes
     else if (event.type === 'service-exited' && !event.expected) deaths.push(event)
   }
-  if (state.run === undefined) throw new LabError(2, `${path} does not begin with a run-started event`, 'the folder is damaged, or was written by another version')
+  const { run } = state
+  if (run === undefined) throw new LabError(2, `${path} does not begin with a run-started event`, 'the folder is damaged, or was written by another version')
+  checkVersion(path, run.schemaVersion)
+  state = { ...state, samples }
   const histograms = await readHistograms(join(folder, 'latency.hlog'))
-  return { folder, run: state.run, state, samples, deaths, ...rest, phases: phaseRecords(state.run, state, samples, sums, histograms) }
+  return { folder, run, state, samples, deaths, ...rest, phases: phaseRecords(run, state, samples, sums, histograms) }
+}
+
+function reduced(state: RunState, event: RunEvent, where: string): RunState {
+  try {
+    return reduce(state, event)
+  } catch (error) {
+    throw new LabError(2, `${where} is no event of a run: ${(error as Error).message}`, 'the folder is damaged')
+  }
 }
 
 /** The events of a run in order; a last line that was cut off is left out. */
@@ -85,7 +105,8 @@ export async function* readEvents(path: string): AsyncGenerator<RunEvent> {
 
 function phaseRecords(run: RunStarted, state: RunState, samples: Sample[], sums: PhaseMeasured[], histograms: Map<string, Histogram>): PhaseRecord[] {
   return state.phases.map((seen) => {
-    const planned = run.scenario.phases.find((phase) => phase.name === seen.name)!
+    const planned = run.scenario.phases.find((phase) => phase.name === seen.name)
+    if (planned === undefined) throw new LabError(2, `${run.runId} has a phase ${JSON.stringify(seen.name)}, which its scenario does not have`, 'the folder is damaged')
     const endedAtMs = seen.endedAtMs ?? state.lastEventAtMs
     const mine: PhaseRecord['histograms'] = {}
     for (const series of SERIES) {
@@ -111,14 +132,13 @@ function phaseRecords(run: RunStarted, state: RunState, samples: Sample[], sums:
 }
 
 async function readHistograms(path: string): Promise<Map<string, Histogram>> {
-  const merged = new Map<string, Histogram>()
-  if (!existsSync(path)) return merged
-  for (const interval of readHlog(await readFile(path, 'utf8'))) {
-    const into = merged.get(interval.tag) ?? newHistogram()
-    mergeInto(into, interval.histogram)
-    merged.set(interval.tag, into)
+  if (!existsSync(path)) return new Map()
+  await using log = await open(path)
+  try {
+    return await sumHlog(log.readLines())
+  } catch (error) {
+    throw new LabError(2, `${path} cannot be read: ${(error as Error).message}`, 'the folder is damaged')
   }
-  return merged
 }
 
 /** Events that did not come to a good end. */

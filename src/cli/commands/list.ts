@@ -39,7 +39,12 @@ async function listKnobs(arch: string | undefined): Promise<unknown[]> {
 async function listRuns(resultsDir: string): Promise<unknown[]> {
   return Promise.all(
     (await runFolders(resultsDir)).map(async (folder) => {
-      const { scenario, architecture, status, exitCode, startedAt, lab } = await readRunFile(folder)
+      const found = await readRunFile(folder).catch((error: unknown) => {
+        if (!(error instanceof LabError)) throw error
+      })
+      // One damaged folder does not hide all others.
+      if (found === undefined) return { id: basename(folder), status: 'damaged' }
+      const { scenario, architecture, status, exitCode, startedAt, lab } = found
       // Whoever was killed could not write down its end.
       const ended = status === 'running' && !isAlive(lab) ? 'cut off' : status
       return { id: basename(folder), scenario: scenario.id, architecture, status: ended, exitCode, startedAt }
@@ -58,7 +63,7 @@ const RENDERERS: Record<string, (row: Record<string, unknown>) => string> = {
   scenarios: ({ id, title, says, seconds, each }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s${each === undefined ? '' : ` a ${each}`})\n${indent(String(says))}`,
   faults: ({ name, says }) => `  ${String(name).padEnd(10)} ${says}\n`,
   knobs: ({ arch, name, default: fallback, allowed, description }) => `  ${String(arch).padEnd(6)} ${`${name}=${fallback}`.padEnd(22)} ${allowed}\n${indent(String(description))}`,
-  runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt}\n`,
+  runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt ?? '–'}\n`,
 }
 
 function indent(text: string): string {
