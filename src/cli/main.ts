@@ -16,7 +16,7 @@ const lab = new Command('lab')
 const collect = (value: string, before: string[]) => [...before, value]
 const arch = () => new Option('-a, --arch <id>', 'architecture: lab list architectures').makeOptionMandatory()
 const set = () => new Option('-s, --set <knob=value>', 'set a knob, again for more: lab list knobs').argParser(collect).default([], 'none')
-const runtime = () => new Option('--runtime <name>', 'what the services run on').choices(['local']).default('local')
+const runtime = () => new Option('--runtime <name>', 'what the services run on: docker, or local for plain processes (default: LAB_RUNTIME, else docker where an engine has the images)').choices(['docker', 'local'])
 const results = () => new Option('--results <folder>', 'where the folders of runs are').default('results')
 const compose = () => new Option('--compose <file>', 'a further compose file, merged last; again for more').argParser(collect).default([], 'none')
 
@@ -93,6 +93,7 @@ lab
   .requiredOption('-a, --arch <id>')
   .requiredOption('-p, --port <n>')
   .addOption(set())
+  .addOption(runtime())
   .addOption(compose())
   .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options))
 
@@ -181,8 +182,9 @@ lab
 
 lab
   .command('setup')
-  .description('fetch ahead what an architecture needs')
+  .description('fetch ahead what an architecture needs; with --runtime docker pull its images, and build the one of the lab (load-lab:dev)')
   .addOption(arch())
+  .addOption(new Option('--runtime <name>', 'what it is to run on').choices(['docker', 'local']))
   .action(async (options) => (await import('./commands/setup.ts')).setupCommand(options))
 
 lab

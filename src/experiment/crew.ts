@@ -77,7 +77,7 @@ async function startSteered(system: System, entry: 'injector' | 'subscribers') {
     }),
   ])
   const { control } = JSON.parse(first) as { control: number }
-  return { process, target: { port: control, token } }
+  return { process, target: { ...process.reach(control), token } }
 }
 
 function firstLine(process: LabProcess): Promise<string> {

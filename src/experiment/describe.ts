@@ -27,7 +27,7 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     runTag: plan.runTag,
     ...(plan.history > 0 && { history: plan.history }),
     commandLine: plan.commandLine,
-    versions: { lab: await ownVersion(), node: process.versions.node },
+    versions: { lab: await ownVersion(), node: process.versions.node, ...plan.runtime.versions },
     machine: { ...readMachineFacts(), placement: 'injector, subscribers, lab and system share all cores' },
     git: await gitState(),
   }

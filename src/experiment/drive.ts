@@ -60,9 +60,9 @@ export async function drive(driving: Driving): Promise<Driven> {
     gathered.addSubscribers(snapshot)
     for (const [atMs, count] of snapshot.seen) seen.push([atMs, count - guests()])
   })
-  await subscribers.watch({ url: `${system.apiUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: driving.onlooker, count: plan.scenario.subscribers, connectRate: 500 }, signal)
+  await subscribers.watch({ url: `${system.loadUrl.replace(/^http/, 'ws')}/ws/dashboard`, headers: driving.onlooker, count: plan.scenario.subscribers, connectRate: 500 }, signal)
 
-  const load = loadPlan(plan, system.apiUrl, 0, driving.callers)
+  const load = loadPlan(plan, system.loadUrl, 0, driving.callers)
   emit({ type: 'load-planned', startAtMs: load.startAtMs })
   const log = folder.stream('latency.hlog')
   const sampling = new AbortController()

@@ -25,10 +25,10 @@ export function loadPhases(scenario: Scenario, baseRate: number): LoadPhase[] {
 }
 
 /** What one injector is told; `startAtMs` lies a little ahead. */
-export function loadPlan(plan: RunPlan, apiUrl: string, injector: number, callers: Caller[]): LoadPlan {
+export function loadPlan(plan: RunPlan, loadUrl: string, injector: number, callers: Caller[]): LoadPlan {
   const { scenario } = plan
   return {
-    baseUrl: apiUrl,
+    baseUrl: loadUrl,
     path: `/api/${plan.architecture.id}`,
     headers: {},
     callers,

@@ -16,6 +16,12 @@ export function faultProblems(planned: readonly ScenarioFault[], services: Reado
   return [...planned.flatMap((fault) => alone(fault, services, loadSeconds)), ...overlaps(planned)]
 }
 
+/** Which of them this runtime cannot do, one sentence each. */
+export function beyondRuntime(planned: readonly ScenarioFault[], runtime: string): string[] {
+  const needing = planned.filter(({ fault }) => runtime !== 'docker' && (faults[fault] as { needsContainers?: boolean }).needsContainers === true)
+  return needing.map((fault) => `fault ${faultText(fault)}: it can be done to containers alone, and this run is on plain processes (--runtime ${runtime})`)
+}
+
 function alone(fault: ScenarioFault, services: Readonly<Record<string, number>>, loadSeconds: number): string[] {
   const text = faultText(fault)
   const problems: string[] = []

@@ -10,6 +10,8 @@ export interface Fault {
   says: string
   /** How long it lasts when nobody says; absent: over at once, and then healed. */
   defaultSeconds?: number
+  /** It can be done to containers alone. */
+  needsContainers?: boolean
   /**
    * Breaks it. Disposing heals, and resolves when the replica is ready again; once `signal` is aborted the whole system is
    * about to go down, and healing only makes sure that nothing stays broken on the machine.

@@ -22,7 +22,7 @@ export interface Playing {
   /** Told at once when a fault cannot be injected or healed, unless the run is being ended: a system that goes down takes its services with it. */
   fail(error: unknown): void
   /** Others than the registered ones. */
-  faults?: Record<FaultName, Fault>
+  faults?: Partial<Record<FaultName, Fault>>
   clock?: Clock
 }
 
@@ -65,7 +65,7 @@ async function playOne(planned: ScenarioFault, playing: Playing, ended: AbortSig
   const lastsSeconds = secondsOf(planned)
   emit({ type: 'fault-injected', fault, service, replica, ...(lastsSeconds !== undefined && { forMs: lastsSeconds * 1_000 }) })
   const beganMs = clock.nowMs()
-  const broken = await (playing.faults ?? registry)[fault].start(target, lastsSeconds !== undefined, signal)
+  const broken = await (playing.faults?.[fault] ?? registry[fault]).start(target, lastsSeconds !== undefined, signal)
   if (lastsSeconds !== undefined) await clock.wait(beganMs + lastsSeconds * 1_000 - clock.nowMs(), ended)
   const liftedMs = clock.nowMs()
   try {

@@ -14,17 +14,22 @@ export interface Outage {
 export function outagesAfter(outages: readonly Outage[], event: RunEvent): readonly Outage[] {
   switch (event.type) {
     case 'fault-injected':
-      return [...outages, { service: event.service, replica: event.replica, how: event.fault === 'pause' ? 'paused' : 'killed', fromMs: event.atMs }]
+      return [...outages, { service: event.service, replica: event.replica, how: isHang(event.fault) ? 'paused' : 'killed', fromMs: event.atMs }]
     case 'service-exited':
       if (event.expected || outages.some((one) => isOpen(one, event) && one.how !== 'paused')) return outages
       return [...outages, { service: event.service, replica: event.replica, how: 'died', fromMs: event.atMs }]
     case 'service-ready':
       return closed(outages, event, (one) => one.how !== 'paused')
     case 'fault-healed':
-      return closed(outages, event, (one) => (one.how === 'paused') === (event.fault === 'pause'))
+      return closed(outages, event, (one) => (one.how === 'paused') === isHang(event.fault))
     default:
       return outages
   }
+}
+
+/** Faults that take nothing from what a service remembers: it stands still, or is slow, or cannot be reached. */
+export function isHang(fault: string): boolean {
+  return ['pause', 'partition', 'memory', 'cpu'].includes(fault)
 }
 
 type Replica = Pick<Outage, 'service' | 'replica'>

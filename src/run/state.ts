@@ -140,7 +140,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       return { services: withService(state, event, { status: 'ready', tookMs: event.tookMs, version: event.version }) }
     case 'service-exited':
       return {
-        services: withService(state, event, { status: event.expected && event.code === 0 ? 'done' : wasKilled(state, event) ? 'killed' : 'exited' }),
+        services: withService(state, event, { status: wasKilled(state, event) ? 'killed' : event.expected && event.code === 0 ? 'done' : 'exited' }),
         log: event.expected ? state.log : appendLog(state, event.atMs, event.service, `died: ${howItDied(event)}`),
       }
     case 'service-restarted':

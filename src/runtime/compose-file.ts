@@ -72,12 +72,15 @@ export function expand(parsed: ParsedFile, value: Yaml, path: string[], env: Rea
   return Object.fromEntries(Object.entries(value).map(([key, below]) => [key, expand(parsed, below, [...path, key], env, problems)]))
 }
 
-/** A script is named relative to the file that names it, so that has to be settled before merging. */
+/** What is named relative to the file that names it (scripts, mounted files), so that it has to be settled before merging. */
 export function absoluteEntries({ file }: ParsedFile, map: YamlMap): YamlMap {
+  const absolute = (path: string): string => resolve(dirname(file.path), path)
   return mapServices(map, (service) => {
-    const lab = service['x-lab']
-    if (!isMap(lab) || typeof lab.entry !== 'string') return service
-    return { ...service, 'x-lab': { ...lab, entry: resolve(dirname(file.path), lab.entry) } }
+    const { 'x-lab': lab, volumes } = service
+    const settled = { ...service }
+    if (isMap(lab) && typeof lab.entry === 'string') settled['x-lab'] = { ...lab, entry: absolute(lab.entry) }
+    if (Array.isArray(volumes)) settled.volumes = volumes.map((one) => (typeof one === 'string' ? one.replace(/^\.{1,2}\/[^:]*/, (path) => absolute(path)) : one))
+    return settled
   })
 }
 

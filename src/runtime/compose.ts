@@ -33,12 +33,16 @@ export interface ComposeService {
   stopGraceMs: number
   /** Others wait for it to end well, so it ends by itself. */
   oneShot: boolean
+  /** All of it as merged, with paths and variables resolved: for what only containers have. */
+  raw: YamlMap
 }
 
 export interface Stack {
   services: Record<string, ComposeService>
   /** Names, every service after all it depends on. */
   order: string[]
+  /** Named volumes, as merged. */
+  volumes: YamlMap
 }
 
 /** The `x-lab.ports` of all files, before interpolation: variable → port inside the container. Whatever is malformed is left to {@link readStack}. */
@@ -83,7 +87,7 @@ export function readStack(files: readonly ComposeFile[], env: Readonly<Record<st
   if (problems.length > 0) throw new ComposeError(problems)
   const { order, cycle } = startOrder(services)
   if (cycle) throw new ComposeError([place(['services', cycle[0]!, 'depends_on'], `a circle: ${cycle.join(' → ')}`)])
-  return { services, order }
+  return { services, order, volumes: isMap(merged.volumes) ? merged.volumes : {} }
 }
 
 /** Names in an order in which each comes after all it depends on (ties as written), or a circle. */
@@ -175,6 +179,7 @@ function toService(name: string, raw: z.output<typeof serviceSchema>, all: YamlM
     standbyOf: lab.standbyOf,
     stopGraceMs: durationMs(raw.stop_grace_period),
     oneShot: awaited,
+    raw: all[name] as YamlMap,
   }
 }
 

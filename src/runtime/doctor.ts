@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseMeminfo } from '../measure/machine.ts'
+import { LabError } from '../run/errors.ts'
 import { cacheDir, cacheDirs, damagedIn } from './cache.ts'
 import type { ProviderName } from './compose.ts'
 import { BACKENDS, isEntryOf } from './doctor-backends.ts'
+import { findEndpoint, surroundings } from './docker/endpoint.ts'
 import { distDir, ENTRIES, packageRoot } from './entry.ts'
 import { folderBases, isOnDisk, runFolder } from './run-folder.ts'
 
@@ -34,7 +36,7 @@ const LEAST_FILES = 4_096
 export async function doctor(architectures: Readonly<Record<string, readonly ProviderName[]>>, signal: AbortSignal): Promise<Check[]> {
   const neededBy = (provider: ProviderName): string[] => Object.keys(architectures).filter((id) => architectures[id]!.includes(provider))
   const general = [nodeVersion(process.versions.node), built(), proc(), files(readIfThere('/proc/self/limits')), memory(readIfThere('/proc/meminfo')), disk(), data(), await cache(Object.values(architectures).flat())]
-  const checks: Check[] = general.map((finding) => ({ ...finding, neededBy: [] }))
+  const checks: Check[] = [...general, await dockerEngine(signal)].map((finding) => ({ ...finding, neededBy: [] }))
   for (const [what, { providers, look }] of Object.entries(BACKENDS)) {
     const needed = [...new Set(providers.flatMap(neededBy))]
     if (needed.length > 0) checks.push({ what, ...(await look(signal)), neededBy: needed })
@@ -76,6 +78,20 @@ function built(): Finding {
 function proc(): Finding {
   if (existsSync('/proc/self/environ')) return { what: '/proc', status: 'ok', says: 'mounted' }
   return { what: '/proc', status: 'missing', says: 'not mounted; the local runtime finds its processes by it', fix: 'Linux with /proc; elsewhere use --runtime docker' }
+}
+
+/** Nothing needs it: without, everything runs as plain processes. */
+async function dockerEngine(signal: AbortSignal): Promise<Finding> {
+  const what = 'Docker'
+  try {
+    const endpoint = findEndpoint(surroundings())
+    if (endpoint === undefined) return { what, status: 'ok', says: 'no engine; everything runs as plain processes (--runtime local)' }
+    const { version } = await (await import('./docker/engine.ts')).connectEngine(endpoint, signal)
+    return { what, status: 'ok', says: `engine ${version} at ${endpoint.url} (--runtime docker)` }
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error
+    return { what, status: 'warning', says: error.message, fix: error.hint }
+  }
 }
 
 function disk(): Finding {

@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream'
 /** What services run on. Nothing here assumes that all of them share one host. */
 export interface Runtime {
   name: 'local' | 'docker'
+  /** What it consists of, and in which version: of the Docker engine. */
+  versions?: Record<string, string>
   /** Brings the whole stack up, in `depends_on` order; on failure or abort everything started is gone before it throws. */
   up(stack: StackRequest): Promise<System>
 }
@@ -51,8 +53,10 @@ export interface System extends AsyncDisposable {
    * newest) have finished what they had in hand. Changes follow one another. Rejects once the system is being disposed.
    */
   scale(service: string, replicas: number): Promise<void>
-  /** `http://host:port` of the api. */
+  /** `http://host:port` of the api, as the lab reaches it. */
   apiUrl: string
+  /** The same as injectors and subscribers reach it. */
+  loadUrl: string
   /** Starts one more process of ours beside the stack (injector, subscribers), under the same watchdog and labels. */
   spawn(entry: 'injector' | 'subscribers', env: Record<string, string>): Promise<LabProcess>
   /** CPU and memory of every replica, cumulative CPU. */
@@ -80,11 +84,18 @@ export interface RunningService {
   start(): Promise<void>
   pause(): Promise<void>
   resume(): Promise<void>
+  /** Of containers only: what can be taken from one. Disposing gives it back. */
+  deprive?(of: Deprivation): Promise<AsyncDisposable>
 }
+
+/** `network`: cut off from all others; `memory`: left with this share of what it holds; `cpu`: left with so many cores. */
+export type Deprivation = { what: 'network' } | { what: 'memory'; share: number } | { what: 'cpu'; cores: number }
 
 export interface LabProcess extends AsyncDisposable {
   pid?: number
   stdout: Readable
+  /** Where the lab reaches a port that it listens on. */
+  reach(port: number): { host: string; port: number }
   /** Resolves when it has ended. */
   exited: Promise<{ code: number | null; signal: string | null }>
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Endpoint } from './docker/endpoint.ts'
 import { plainEnvironment } from './environment.ts'
 import { entryPath } from './entry.ts'
 import type { ProcessId } from './processes.ts'
@@ -11,17 +12,22 @@ export interface Watchdog extends AsyncDisposable {
   tell(process: ProcessId): void
 }
 
-/** Starts the watchdog of a run, in a session of its own. */
-export async function startWatchdog(runId: string, folder: string, logPath: string): Promise<Watchdog> {
+/**
+ * Starts the watchdog of a run, in a session of its own.
+ * @param engine a Docker engine on which there may be something of the run, too
+ */
+export async function startWatchdog(runId: string, folder: string, logPath: string, engine?: Endpoint): Promise<Watchdog> {
   const child = spawn(process.execPath, [entryPath('watchdog'), runId, folder, logPath], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     cwd: '/',
-    env: plainEnvironment(),
+    // Keys for ssh to a remote engine are with an agent.
+    env: plainEnvironment(engine?.transport.kind === 'ssh' && process.env.SSH_AUTH_SOCK ? { SSH_AUTH_SOCK: process.env.SSH_AUTH_SOCK } : {}),
   })
   await once(child, 'spawn')
   // Should somebody kill it, writing to it must not end the lab.
   child.stdin.on('error', () => undefined)
+  if (engine) child.stdin.write(`${JSON.stringify({ engine })}\n`)
   return {
     pid: child.pid!,
     tell({ pid, startTime }) {

@@ -36,7 +36,7 @@ const expectation = z.strictObject({
 })
 
 /** What can be broken on purpose. */
-export const FAULTS = ['kill', 'pause'] as const
+export const FAULTS = ['kill', 'pause', 'stop', 'restart', 'partition', 'memory', 'cpu'] as const
 
 const fault = z.strictObject({
   fault: z.enum(FAULTS),

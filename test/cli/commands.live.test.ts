@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isAlive, type ProcessId } from '../../src/runtime/processes.ts'
 import { gone, lab, processesOf, startLab } from './lab-process.ts'
+import { scenarios } from '../../src/scenarios/index.ts'
+import { ARCHITECTURE_IDS } from '../../src/system/architectures/index.ts'
 
 let folder: string
 beforeAll(() => {
@@ -75,8 +77,8 @@ describe('lab list, doctor, clean', () => {
   test('list as JSON', async () => {
     const { stdout } = await lab(['list', '--json'])
     const found = JSON.parse(stdout) as { architectures: { id: string }[]; scenarios: { id: string }[]; knobs: { arch: string; name: string }[] }
-    expect(found.architectures.map(({ id }) => id)).toEqual(['null', 'v0', 'v1', 'v2', 'v4'])
-    expect(found.scenarios.map(({ id }) => id)).toEqual(['spike', 'baseline', 'analytics', 'tenants'])
+    expect(found.architectures.map(({ id }) => id)).toEqual(ARCHITECTURE_IDS)
+    expect(found.scenarios.map(({ id }) => id)).toEqual(Object.keys(scenarios))
     expect(found.knobs.filter(({ arch }) => arch === 'v2').map(({ name }) => name)).toEqual(['batch', 'flush', 'consumers', 'fsync', 'maxlen', 'api', 'payload'])
   })
 

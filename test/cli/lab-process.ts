@@ -8,6 +8,9 @@ import { RUN_VARIABLE } from '../../src/runtime/run-mark.ts'
 
 export const LAB = fileURLToPath(new URL('../../lab', import.meta.url))
 
+/** What a test does not say otherwise runs as plain processes, whatever engine there is on this machine. */
+const LOCALLY = { LAB_RUNTIME: 'local' }
+
 /** The lab as a person starts it, told what to do by what it tells. */
 export interface LabProcess {
   child: ChildProcess
@@ -19,7 +22,7 @@ export interface LabProcess {
 }
 
 export function startLab(args: string[], env: NodeJS.ProcessEnv = {}): LabProcess {
-  const child = spawn(LAB, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(LAB, args, { env: { ...LOCALLY, ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const startedMs = Date.now()
   const events: RunEvent[] = []
   const waiting: { fits: (event: RunEvent) => boolean; resolve: (event: RunEvent) => void }[] = []
@@ -55,7 +58,7 @@ export function startLab(args: string[], env: NodeJS.ProcessEnv = {}): LabProces
 
 /** Runs the lab to its end. */
 export async function lab(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(LAB, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(LAB, args, { env: { ...LOCALLY, ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))

@@ -8,6 +8,7 @@ import { readLedger, type Ledger } from '../../src/measure/ledger-file.ts'
 import type { RunEvent } from '../../src/run/events.ts'
 import { readRecord, type RunRecord } from '../../src/run/record.ts'
 import { local } from '../../src/runtime/local/local.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
 
 /** A whole run in a folder of its own. */
 export interface Ran extends AsyncDisposable {
@@ -18,9 +19,9 @@ export interface Ran extends AsyncDisposable {
 }
 
 /** Runs a scenario for real, in a short form unless told otherwise. */
-export async function ran(options: Partial<RunOptions>, signal = new AbortController().signal, onEvent: (event: RunEvent) => void = () => undefined): Promise<Ran> {
+export async function ran(options: Partial<RunOptions>, signal = new AbortController().signal, onEvent: (event: RunEvent) => void = () => undefined, runtime: Runtime = local): Promise<Ran> {
   const results = await mkdtemp(join(tmpdir(), 'load-lab-test-'))
-  const plan = await planRun({ scenario: 'spike', arch: 'v2', duration: '6', rate: '100', set: [], compose: [], subscribers: '3', seed: '1', results, ...options }, local, 'lab run (test)')
+  const plan = await planRun({ scenario: 'spike', arch: 'v2', duration: '6', rate: '100', set: [], compose: [], subscribers: '3', seed: '1', results, ...options }, runtime, 'lab run (test)')
   const events: RunEvent[] = []
   for await (const event of run(plan, signal)) {
     events.push(event)

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { faultProblems, secondsOf } from '../../src/faults/check.ts'
+import { beyondRuntime, faultProblems, secondsOf } from '../../src/faults/check.ts'
 import { faultText, parseFault } from '../../src/faults/fault.ts'
-import type { ScenarioFault } from '../../src/scenarios/scenario.ts'
+import { FAULTS, type ScenarioFault } from '../../src/scenarios/scenario.ts'
 
 function read(text: string): ScenarioFault {
   const parsed = parseFault(text)
@@ -40,7 +40,7 @@ describe('reading a fault', () => {
   test('whatever is planned reads the same when written out', () => {
     const seconds = fc.integer({ min: 0, max: 86_400_000 }).map((ms) => ms / 1_000)
     fc.assert(
-      fc.property(fc.constantFrom('kill', 'pause'), fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/), fc.integer({ min: 1, max: 99 }), seconds, fc.option(seconds.filter((value) => value > 0), { nil: undefined }), (fault, service, replica, atSeconds, forSeconds) => {
+      fc.property(fc.constantFrom(...FAULTS), fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/), fc.integer({ min: 1, max: 99 }), seconds, fc.option(seconds.filter((value) => value > 0), { nil: undefined }), (fault, service, replica, atSeconds, forSeconds) => {
         const planned: ScenarioFault = { fault, service, replica, atSeconds, ...(forSeconds && { forSeconds }), added: true }
         expect(read(faultText(planned))).toEqual(planned)
       }),
@@ -77,4 +77,10 @@ describe('faults that cannot be played', () => {
 
   test('all problems come at once', () => expect(problems('kill:x@20s', 'kill:api@70s', 'kill:redis@1', 'kill:redis@1')).toHaveLength(3))
   test('a kill is over at once, a pause lasts 10 s', () => expect([read('kill:api@1'), read('pause:api@1'), read('pause:api@1+3')].map(secondsOf)).toEqual([undefined, 10, 3]))
+})
+
+test('what only containers can lose is refused on plain processes, by name', () => {
+  const planned = ['kill:worker@1s', 'partition:redis@2s', 'cpu:api@3s+1s', 'memory:api@6s', 'stop:worker@9s', 'restart:worker@30s'].map(read)
+  expect(beyondRuntime(planned, 'docker')).toEqual([])
+  expect(beyondRuntime(planned, 'local').map((says) => says.replace(/: it can.*/, ''))).toEqual(['fault partition:redis@2s', 'fault cpu:api@3s+1s', 'fault memory:api@6s'])
 })

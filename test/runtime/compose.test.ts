@@ -106,7 +106,7 @@ describe('a stack', () => {
     const base = service('command: ["api"]\n    restart: on-failure:3\n    environment: { LAB_BATCH: "${LAB_BATCH:-500}", PLAIN: 5 }')
     const over = service('deploy: { replicas: "${LAB_API:-2}" }\n    environment: [ "MORE=yes", TAKEN, NOT_GIVEN ]\n    stop_grace_period: 1m30s')
     expect(read([base, over], { LAB_BATCH: '7', TAKEN: 'over' }).services.a).toEqual({
-      name: 'a', provider: 'node', image: undefined, command: ['api'], dependsOn: {}, replicas: 2, ports: {}, entry: undefined, oneShot: false,
+      name: 'a', provider: 'node', image: undefined, command: ['api'], dependsOn: {}, replicas: 2, ports: {}, entry: undefined, oneShot: false, raw: expect.anything(),
       restart: { policy: 'on-failure', max: 3 }, stopGraceMs: 90_000,
       environment: { LAB_BATCH: '7', PLAIN: '5', MORE: 'yes', TAKEN: 'over' },
     })

@@ -2,14 +2,14 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
-import { local } from '../../runtime/local/local.ts'
+import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { cacheDir } from '../../runtime/cache.ts'
 import { self } from '../../runtime/run-mark.ts'
 import { envFromKnobs } from '../../system/knobs.ts'
 import { forget, remember, type KeeperMessage, type Kept } from '../keeper.ts'
 
 /** The keeper: brings a system up, tells `lab up` about it, and holds it until SIGTERM. */
-export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[] }): Promise<void> {
+export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string }): Promise<void> {
   const tell = (message: KeeperMessage) => {
     if (process.connected) process.send?.(message)
   }
@@ -22,9 +22,11 @@ export async function keepCommand(options: { arch: string; port: string; set: st
     const logDir = join(cacheDir(), 'up', 'logs', options.arch)
     await rm(logDir, { recursive: true, force: true })
     await mkdir(logDir, { recursive: true })
-    await using system = await local.up({
+    const files = [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+    const runtime = await chooseRuntime(askedRuntime(options.runtime), files, stop.signal, () => undefined)
+    await using system = await runtime.up({
       runId,
-      files: [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))],
+      files,
       env: envFromKnobs(knobs),
       logDir,
       apiPort: Number(options.port),

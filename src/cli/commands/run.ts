@@ -3,20 +3,27 @@ import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { planRun, type RunOptions } from '../../experiment/plan.ts'
 import { play } from '../../experiment/breakpoint.ts'
+import { beyondRuntime } from '../../faults/check.ts'
 import { appendJobSummary } from '../../reports/job-summary.ts'
 import { shortReport } from '../../reports/markdown.ts'
 import { summarise } from '../../reports/summarise.ts'
 import { readRecord } from '../../run/record.ts'
-import { EXIT } from '../../run/errors.ts'
+import { EXIT, LabError } from '../../run/errors.ts'
+import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { local } from '../../runtime/local/local.ts'
 import { onInterruption } from '../interruption.ts'
 import { formOf, show, type ShowOptions } from '../show.ts'
 
-export async function runCommand(scenario: string, options: Omit<RunOptions, 'scenario'> & ShowOptions): Promise<void> {
-  const plan = await planRun({ ...options, scenario }, local, commandLine())
+export async function runCommand(scenario: string, options: Omit<RunOptions, 'scenario'> & ShowOptions & { runtime?: string }): Promise<void> {
+  const asked = askedRuntime(options.runtime)
+  const planned = await planRun({ ...options, scenario }, local, commandLine())
   using interruptions = onInterruption((line) => {
     if (formOf(options) !== 'picture') process.stderr.write(`lab: ${line}\n`)
   })
+  const runtime = await chooseRuntime(asked, planned.composeFiles, interruptions.signal, (line) => process.stderr.write(`lab: ${line}\n`))
+  const beyond = beyondRuntime(planned.scenario.faults, runtime.name)
+  if (beyond.length > 0) throw new LabError(EXIT.usage, beyond.join('\n'), '--runtime docker')
+  const plan = { ...planned, runtime }
   const state = await show(play(plan, interruptions.signal), options, interruptions.interrupt, () => reportOf(join(plan.resultsDir, plan.runId)))
   process.exitCode = state.ended?.exitCode ?? EXIT.internal
   await tellJob(join(plan.resultsDir, plan.runId))

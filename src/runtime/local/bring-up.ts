@@ -1,5 +1,5 @@
 import type { ComposeService, Condition, Stack } from '../compose.ts'
-import type { Replica } from './replica.ts'
+import type { Managed } from '../managed.ts'
 
 /** A node process finishes what it has in hand; a store has nothing to save, its data are thrown away. */
 const NODE_GRACE_MS = 2_500
@@ -9,7 +9,7 @@ const STORE_GRACE_MS = 1_000
  * Starts every service once what it depends on is as far as it wants it; independent ones start together.
  * The first failure is thrown as soon as it happens; taking down is the caller's.
  */
-export async function bringUp(stack: Stack, replicas: readonly Replica[], signal: AbortSignal): Promise<void> {
+export async function bringUp(stack: Stack, replicas: readonly Managed[], signal: AbortSignal): Promise<void> {
   const failure = new AbortController()
   const either = AbortSignal.any([signal, failure.signal])
   const stages = new Map<string, Record<Condition, Promise<unknown>>>()
@@ -30,8 +30,8 @@ export async function bringUp(stack: Stack, replicas: readonly Replica[], signal
   }
 }
 
-function stagesOf(service: ComposeService, own: readonly Replica[], wait: Promise<unknown>, signal: AbortSignal): Record<Condition, Promise<unknown>> {
-  const each = (step: (replica: Replica) => Promise<void>): Promise<unknown> => Promise.all(own.map(step))
+function stagesOf(service: ComposeService, own: readonly Managed[], wait: Promise<unknown>, signal: AbortSignal): Record<Condition, Promise<unknown>> {
+  const each = (step: (replica: Managed) => Promise<void>): Promise<unknown> => Promise.all(own.map(step))
   const started = wait.then(async () => {
     signal.throwIfAborted()
     await each((replica) => replica.launch())
@@ -42,7 +42,7 @@ function stagesOf(service: ComposeService, own: readonly Replica[], wait: Promis
 }
 
 /** Ends every service after all that depend on it. Never throws: what resists is left to the sweep that follows. */
-export async function takeDown(stack: Stack, replicas: readonly Replica[]): Promise<void> {
+export async function takeDown(stack: Stack, replicas: readonly Managed[]): Promise<void> {
   const ended = new Map<string, Promise<unknown>>()
   for (const name of stack.order.toReversed()) {
     const dependents = stack.order.filter((other) => stack.services[other]!.dependsOn[name] !== undefined)

@@ -23,6 +23,7 @@ export async function startLabProcess(entry: Entry, env: Record<string, string>,
     pid: child.pid,
     stdout: child.stdout!,
     exited,
+    reach: (port) => ({ host: '127.0.0.1', port }),
     async [Symbol.asyncDispose]() {
       if (isOver()) return
       signal(child.pid!, 'SIGTERM')

@@ -6,21 +6,16 @@ import type { ComposeService } from '../compose.ts'
 import { endProcesses, signal as send } from '../end-processes.ts'
 import { ServiceFailed } from '../errors.ts'
 import { readStat, type ProcessId, type ProcessStat } from '../processes.ts'
-import type { RunningService, RuntimeEvent } from '../runtime.ts'
+import type { Managed } from '../managed.ts'
+import type { RuntimeEvent } from '../runtime.ts'
 import { backendsIn } from '../run-mark.ts'
 import { createLogTail, lineBudget } from './log-tail.ts'
 import type { Backend } from './provider.ts'
 import { killTree, pauseTree, resumeTree, treeUsage, type TreeUsage } from './replica-tree.ts'
 
 /** One process of a service, over all its lives: started, watched, restarted as its policy says, ended. */
-export interface Replica extends RunningService {
-  /** Starts the process; resolves as soon as it runs. */
-  launch(): Promise<void>
-  /** Resolves when a one-shot has ended with 0. @throws ServiceFailed otherwise */
-  completed(signal: AbortSignal): Promise<void>
+export interface Replica extends Managed {
   usage(all: readonly ProcessStat[]): TreeUsage
-  /** Ends it for good; never throws. */
-  discard(graceMs: number): Promise<void>
 }
 
 export interface ReplicaOptions {

@@ -1,5 +1,5 @@
 import type { Stack } from '../compose.ts'
-import type { Replica } from './replica.ts'
+import type { Managed } from '../managed.ts'
 
 /** Adds and removes replicas of a running stack, one change after the other. */
 export interface Scaling {
@@ -8,21 +8,21 @@ export interface Scaling {
   stop(): Promise<void>
 }
 
-export interface ScalingParts {
+export interface ScalingParts<R extends Managed> {
   stack: Stack
   /** All there is to take down; kept up to date. */
-  replicas: Replica[]
+  replicas: R[]
   /** What counts as running; kept up to date. */
-  running: Replica[]
+  running: R[]
   /** A replica of the service, not started. */
-  make(service: string, number: number): Replica
+  make(service: string, number: number): R
 }
 
 const MOST_REPLICAS = 100
 
-export function createScaling({ stack, replicas, running, make }: ScalingParts): Scaling {
+export function createScaling<R extends Managed>({ stack, replicas, running, make }: ScalingParts<R>): Scaling {
   const closing = new AbortController()
-  const leaving = new Set<Replica>()
+  const leaving = new Set<R>()
   let queue: Promise<unknown> = Promise.resolve()
   closing.signal.addEventListener('abort', () => leaving.forEach((replica) => void replica.kill({ hold: true })))
 
@@ -51,7 +51,7 @@ export function createScaling({ stack, replicas, running, make }: ScalingParts):
   }
 
   /** Counted until it has ended: so long it works on what it has in hand. */
-  async function remove(replica: Replica): Promise<void> {
+  async function remove(replica: R): Promise<void> {
     leaving.add(replica)
     if (closing.signal.aborted) return
     await replica.discard(stack.services[replica.service]!.stopGraceMs)

@@ -32,13 +32,19 @@ export function createSystem({ stack, replicas, make, addresses, folder, logDir,
   const beside: AsyncDisposable[] = []
   let spawned = 0
   let disposed: Promise<void> | undefined
+  const apiUrl = (): string => {
+    if (!addresses.API_PORT) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
+    return `http://${addresses.API_HOST}:${addresses.API_PORT}`
+  }
   return {
     env: addresses,
     services: running,
     scale: scaling.scale,
     get apiUrl() {
-      if (!addresses.API_PORT) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
-      return `http://${addresses.API_HOST}:${addresses.API_PORT}`
+      return apiUrl()
+    },
+    get loadUrl() {
+      return apiUrl()
     },
     async spawn(entry, env) {
       if (disposed) throw new Error(`cannot start ${entry}: the system is being taken down`)

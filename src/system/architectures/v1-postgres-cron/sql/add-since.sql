@@ -6,7 +6,7 @@ WITH tallied AS (
     COALESCE(product, store, type, hour, 0)::integer AS key,
     count(*) AS count,
     sum(amount_cents) AS revenue_cents
-  FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders WHERE xid >= $1::xid8 AND xid < $2::xid8)
+  FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders WHERE xid >= $1::xid8 AND xid < $2::xid8) AS parts
   GROUP BY GROUPING SETS ((product), (store), (type), (hour), ())
 ), added AS (
   INSERT INTO totals (dimension, key, count, revenue_cents)

@@ -6,5 +6,5 @@ SELECT
   COALESCE(product, store, type, hour, 0)::integer AS key,
   count(*) AS count,
   COALESCE(sum(amount_cents), 0)::bigint AS revenue_cents
-FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders)
+FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders) AS parts
 GROUP BY GROUPING SETS ((product), (store), (type), (hour), ())

@@ -6,7 +6,7 @@ SELECT
   COALESCE(product, store, type, hour, 0)::integer,
   count(*),
   sum(amount_cents)
-FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders)
+FROM (SELECT product, store, type, timestamp_ms / 3600000 AS hour, amount_cents FROM orders) AS parts
 GROUP BY GROUPING SETS ((product), (store), (type), (hour), ())
 HAVING count(*) > 0
 ON CONFLICT (dimension, key) DO UPDATE SET count = excluded.count, revenue_cents = excluded.revenue_cents

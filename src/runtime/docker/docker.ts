@@ -1,0 +1,131 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { portVariables, readComposeFiles, readStack, type Stack } from '../compose.ts'
+import { bringUp, takeDown } from '../local/bring-up.ts'
+import { hostVariable } from '../local/provider.ts'
+import { createUndo } from '../local/undo.ts'
+import { runFolder } from '../run-folder.ts'
+import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
+import { startWatchdog } from '../watchdog-pipe.ts'
+import { volumeName, type Setting } from './container-config.ts'
+import { containerParts, type ContainerPart } from './container-part.ts'
+import { createContainerReplica, type ContainerReplica } from './container-replica.ts'
+import { explained, type Engine } from './engine.ts'
+import { watchExits } from './exits.ts'
+import { ensureImage } from './images.ts'
+import { ensureLabImage, LAB_IMAGE } from './lab-image.ts'
+import { runLabels } from './mark.ts'
+import { removeAll, thingsOf } from './removal.ts'
+import { createDockerSystem } from './system.ts'
+
+const READY_WITHIN_MS = 60_000
+
+/** Everything in containers on a Docker engine. @param readyWithinMs how long each service may take until it is ready */
+export function createDocker(engine: Engine, { readyWithinMs = READY_WITHIN_MS } = {}): Runtime {
+  return { name: 'docker', versions: { docker: engine.version }, up: (request) => up(engine, request, readyWithinMs) }
+}
+
+async function up(engine: Engine, request: StackRequest, readyWithinMs: number): Promise<System> {
+  const { runId, signal } = request
+  signal.throwIfAborted()
+  // It becomes part of the names of containers, networks and volumes.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(runId)) throw new Error(`run id ${JSON.stringify(runId)}: letters, digits, dots, dashes and underscores only`)
+  const { stack, parts, variables } = readForDocker(request)
+  const { docker } = engine
+  const emit = (event: RuntimeEvent): void => request.on(event)
+
+  mkdirSync(request.logDir, { recursive: true })
+  await using undo = createUndo()
+  undo.use(await startWatchdog(runId, runFolder(runId), join(request.logDir, 'watchdog.log'), engine.endpoint))
+  // From here on whatever happens, nothing is left: what is undone last is what is set up first.
+  undo.defer(() => sweep(engine, runId))
+  const setting: Setting = { runId, labels: runLabels(runId), network: `load-lab-${runId}`, bindAddress: engine.bindAddress }
+  const [labImage, exits] = await allOf([
+    images(engine, stack, signal, emit),
+    watchExits(docker, runId).then((watching) => undo.use(watching)),
+    makeNetwork(engine, setting),
+    ...Object.keys(stack.volumes).map((name) => docker.createVolume({ Name: volumeName(runId, name), Labels: setting.labels })),
+  ])
+  signal.throwIfAborted()
+
+  const replicas: ContainerReplica[] = []
+  undo.defer(() => takeDown(stack, replicas))
+  const make = (name: string, replica: number): ContainerReplica => {
+    const service = stack.services[name]!
+    const image = service.image === undefined || service.image === LAB_IMAGE ? labImage : service.image
+    const fixed: Record<string, number> = replica === 1 && request.apiPort !== undefined && service.ports.API_PORT !== undefined ? { API_PORT: request.apiPort } : {}
+    return createContainerReplica({ engine, setting, service, part: parts[name]!, replica, image, fixed, logDir: request.logDir, exits, emit, readyWithinMs })
+  }
+  for (const name of stack.order) for (let number = 1; number <= stack.services[name]!.replicas; number += 1) replicas.push(make(name, number))
+  // All are made at once, and started as soon as what they depend on is ready: their making takes a tenth of a second each, and waits for nobody.
+  for (const replica of replicas) replica.create().catch(() => undefined)
+  await bringUp(stack, replicas, signal)
+
+  const addresses = addressesOf(stack, replicas, variables, engine)
+  return createDockerSystem({ engine, setting, stack, parts, replicas, make, addresses, labImage, logDir: request.logDir, down: undo.move() })
+}
+
+function readForDocker(request: Pick<StackRequest, 'files' | 'env'>): { stack: Stack; parts: Record<string, ContainerPart>; variables: Record<string, number> } {
+  const files = readComposeFiles(request.files)
+  const stack = readStack(files, { ...imageVariables(process.env), ...request.env })
+  return { stack, parts: containerParts(stack, request.files), variables: portVariables(files) }
+}
+
+/** Images of one's own choice: `LAB_POSTGRES_IMAGE` and the like. Nothing else of the caller's environment reaches the compose files. */
+function imageVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (/^LAB_([A-Z0-9]+_)?IMAGE$/.test(name) && value ? [[name, value]] : [])))
+}
+
+/** Gets every image. @returns that of our own services */
+async function images({ docker }: Engine, stack: Stack, signal: AbortSignal, emit: (event: RuntimeEvent) => void): Promise<string> {
+  const [own] = await allOf([ensureLabImage(docker, signal, emit), ...foreignImages(stack).map((name) => ensureImage(docker, name, signal, emit))])
+  return own
+}
+
+/** Fetches and builds ahead all that bringing these compose files up needs. */
+export async function setupDocker(engine: Engine, files: readonly string[], signal: AbortSignal, on: (event: RuntimeEvent) => void): Promise<void> {
+  const { stack } = readForDocker({ files: [...files], env: {} })
+  await images(engine, stack, signal, on)
+}
+
+/** Names of the images that bringing these compose files up needs, that of the lab itself aside. */
+export function imagesOf(files: readonly string[]): string[] {
+  return foreignImages(readForDocker({ files: [...files], env: {} }).stack)
+}
+
+function foreignImages({ services }: Stack): string[] {
+  const own = [LAB_IMAGE, process.env.LAB_IMAGE]
+  return [...new Set(Object.values(services).flatMap(({ image }) => (image === undefined || own.includes(image) ? [] : [image])))]
+}
+
+async function makeNetwork({ docker }: Engine, { network, labels }: Setting): Promise<void> {
+  // Two networks of one name are possible otherwise.
+  await docker.createNetwork({ Name: network, Driver: 'bridge', CheckDuplicate: true, Labels: labels }).catch((error: unknown) => {
+    throw explained(error, 'making a network')
+  })
+}
+
+/** `REDIS_HOST` and `REDIS_PORT` as the lab reaches them, of each service's first replica. */
+function addressesOf(stack: Stack, replicas: readonly ContainerReplica[], variables: Readonly<Record<string, number>>, { reachAddress }: Engine): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(variables).flatMap((variable) => {
+      const service = Object.values(stack.services).find(({ ports }) => ports[variable] !== undefined)
+      const first = replicas.find((replica) => replica.service === service?.name && replica.replica === 1)
+      const port = first?.published[service!.ports[variable]!]
+      return port === undefined ? [] : [[variable, String(port)], [hostVariable(variable), reachAddress]]
+    }),
+  )
+}
+
+/** The last of every end: whatever still carries the run's label. @throws naming what does not go away */
+async function sweep({ docker }: Engine, runId: string): Promise<void> {
+  const left = await removeAll(docker, () => thingsOf(docker, runId), { withinMs: 15_000, quietMs: 0 })
+  if (left.length > 0) throw new Error(`${left.map(({ kind, name }) => `${kind} ${name}`).join(', ')} of run ${runId} cannot be removed; \`lab clean\` tries again`)
+}
+
+/** As Promise.all, but throws only when all of them are over: what has been begun at the engine must not come to be after the sweep. */
+async function allOf<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T> {
+  await Promise.allSettled(promises)
+  return (await Promise.all(promises)) as unknown as T
+}
+

@@ -1,0 +1,56 @@
+import type Docker from 'dockerode'
+import type { ProviderName } from '../compose.ts'
+import { httpStatus } from '../local/node.ts'
+import { checkCommand, type ContainerPart } from './container-part.ts'
+import { execIn } from './exec.ts'
+
+/** How one kind of service is found ready. */
+export interface Readiness {
+  /** Is it ready now? `saw` looks at the lines it has printed in this life. */
+  isReady(saw: (pattern: RegExp) => boolean): Promise<boolean>
+  /** From one look to the next, ms. */
+  everyMs: number
+}
+
+/** Services of ours say so themselves; only of the API must the endpoint agree. */
+const SAYS_READY = /(?<!not )\bready\b/
+
+/** Name and version (the first two groups) in what a server prints when it starts. */
+export const VERSIONS: Partial<Record<ProviderName, RegExp>> = {
+  postgres: /starting (PostgreSQL) ([\d.]+)/,
+  redis: /(Redis|Valkey) version=([\d.]+)/,
+  rabbitmq: /(RabbitMQ) (\d[\d.]*)/,
+}
+
+/**
+ * What a server prints before its check makes sense. RabbitMQ's check is an Erlang of its own, a second of CPU, and run too early it
+ * makes the cookie that the server should make. Who does not print it is checked all the same, after a while.
+ */
+const STARTED: Partial<Record<ProviderName, RegExp>> = { rabbitmq: /Server startup complete|started TCP listener/ }
+const UNSEEN_AFTER_MS = 15_000
+const UNSEEN_EVERY_MS = 2_000
+
+export function readinessOf(docker: Docker, container: Docker.Container, provider: ProviderName, part: ContainerPart, readyUrl: string | undefined): Readiness {
+  if (readyUrl !== undefined) return { isReady: async () => (await httpStatus(readyUrl, 1_000)) === 200, everyMs: 15 }
+  if (provider === 'node') return { isReady: async (saw) => saw(SAYS_READY), everyMs: 15 }
+  const { check } = part
+  // As with Docker: who has no check is ready as soon as it runs.
+  if (check === undefined) return { isReady: async () => true, everyMs: 15 }
+  const command = checkCommand(check)
+  const started = STARTED[provider]
+  let dueMs: number | undefined
+  const isDue = (): boolean => {
+    const nowMs = performance.now()
+    dueMs ??= nowMs + UNSEEN_AFTER_MS
+    if (nowMs < dueMs) return false
+    dueMs = nowMs + UNSEEN_EVERY_MS
+    return true
+  }
+  return {
+    async isReady(saw) {
+      if (started && !saw(started) && !isDue()) return false
+      return (await execIn(docker, container, command, check.timeoutMs).catch(() => ({ code: null }))).code === 0
+    },
+    everyMs: 50,
+  }
+}
