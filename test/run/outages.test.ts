@@ -22,3 +22,9 @@ test.each([
   ['getting ready ends no pause', [{ type: 'fault-injected', ...pause }, ready], [{ ...worker, how: 'paused', fromMs: 100 }]],
   ['two kills', [{ type: 'fault-injected', ...kill }, ready, { type: 'fault-injected', ...kill }, ready], [{ ...worker, how: 'killed', fromMs: 100, toMs: 200 }, { ...worker, how: 'killed', fromMs: 300, toMs: 400 }]],
 ] as [string, object[], Outage[]][])('%s', (_, events, outages) => expect(after(...events)).toEqual(outages))
+
+test('what is cut off, squeezed or slowed forgets nothing; what is stopped does', () => {
+  const how = (fault: string) => outagesAfter([], { atMs: 1, type: 'fault-injected', fault, service: 'redis', replica: 1 })[0]!.how
+  expect(['pause', 'partition', 'memory', 'cpu'].map(how)).toEqual(['paused', 'paused', 'paused', 'paused'])
+  expect(['kill', 'stop', 'restart'].map(how)).toEqual(['killed', 'killed', 'killed'])
+})

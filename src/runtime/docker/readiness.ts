@@ -23,11 +23,16 @@ export const VERSIONS: Partial<Record<ProviderName, RegExp>> = {
 }
 
 /**
- * What a server prints before its check makes sense. RabbitMQ's check is an Erlang of its own, a second of CPU, and run too early it
- * makes the cookie that the server should make. Who does not print it is checked all the same, after a while.
+ * What a server prints before its check makes sense: each is a process in the container, some 100 ms of CPU while others start (RabbitMQ's
+ * is an Erlang of its own, a second, and run too early it makes the cookie that the server should make). Who does not print it is
+ * checked all the same, after a while.
  */
-const STARTED: Partial<Record<ProviderName, RegExp>> = { rabbitmq: /Server startup complete|started TCP listener/ }
-const UNSEEN_AFTER_MS = 15_000
+const STARTED: Partial<Record<ProviderName, RegExp>> = {
+  postgres: /ready to accept (read-only )?connections/,
+  redis: /Ready to accept connections/,
+  rabbitmq: /Server startup complete|started TCP listener/,
+}
+const UNSEEN_AFTER_MS = 10_000
 const UNSEEN_EVERY_MS = 2_000
 
 export function readinessOf(docker: Docker, container: Docker.Container, provider: ProviderName, part: ContainerPart, readyUrl: string | undefined): Readiness {
