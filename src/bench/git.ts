@@ -78,7 +78,9 @@ async function snapshot(checkout: string): Promise<string> {
     const env = { ...NOBODY, GIT_INDEX_FILE: join(folder, 'index') }
     const head = await git(checkout, ['rev-parse', 'HEAD'])
     await git(checkout, ['read-tree', 'HEAD'], env)
-    await git(checkout, ['add', '--all', '--', '.', ':!node_modules'], env)
+    await git(checkout, ['add', '--all', '--', '.'], env)
+    // A link by this name is no folder, which is what .gitignore leaves out.
+    await git(checkout, ['rm', '-r', '-q', '--cached', '--ignore-unmatch', '--', 'node_modules'], env)
     const tree = await git(checkout, ['write-tree'], env)
     if (tree === (await git(checkout, ['rev-parse', 'HEAD^{tree}']))) return head
     return await git(checkout, ['commit-tree', tree, '-p', head, '-m', 'The working tree, for lab bench'], env)

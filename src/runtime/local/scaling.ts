@@ -42,7 +42,7 @@ export function createScaling<R extends Managed>({ stack, replicas, running, mak
     try {
       await replica.launch()
       await replica.ready(closing.signal)
-      running.push(replica)
+      insert(running, replica)
     } catch (error) {
       await replica.discard(0)
       drop(replicas, replica)
@@ -87,6 +87,12 @@ function whyNot({ services }: Stack, name: string, wanted: number): string | und
 async function settled(steps: Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(steps)).find((result) => result.status === 'rejected')
   if (failed) throw failed.reason
+}
+
+/** After those of its service with smaller numbers, whichever was ready first. */
+function insert<R extends Managed>(list: R[], replica: R): void {
+  const before = list.findLastIndex((it) => it.service === replica.service && it.replica < replica.replica)
+  list.splice(before + 1, 0, replica)
 }
 
 function drop<T>(list: T[], item: T): void {

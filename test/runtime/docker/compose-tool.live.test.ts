@@ -51,8 +51,12 @@ describe.skipIf(!engine)(`docker-compose 1.29${typeof started === 'string' ? ` (
         expect(reply.status).toBe(202)
       }
       await expect.poll(async () => ((await (await fetch('http://127.0.0.1:18620/api/dashboard')).json()) as { count: number }).count, { timeout: 10_000 }).toBe(3)
-      const health = await engine!.docker.listContainers({ filters: { label: ['com.docker.compose.project=load-lab-test'], health: ['healthy'] } })
-      expect(health.map(({ Labels }) => Labels['com.docker.compose.service']).sort()).toEqual(['api', 'api', 'api', 'postgres', 'redis'])
+      // The engine asks once a second: it comes to know later than those who ask for themselves.
+      const healthy = async () => {
+        const found = await engine!.docker.listContainers({ filters: { label: ['com.docker.compose.project=load-lab-test'], health: ['healthy'] } })
+        return found.map(({ Labels }) => Labels['com.docker.compose.service']).sort()
+      }
+      await expect.poll(healthy, { timeout: 30_000 }).toEqual(['api', 'api', 'api', 'postgres', 'redis'])
       expect(await thingsOf(engine!.docker), 'nothing of it is the lab\'s to remove').toEqual([])
     } finally {
       await compose(files, ['down', '-v', '-t', '2'], env)
