@@ -1,6 +1,6 @@
 import { METRIC_NAMES } from './metric-names.ts'
 import type { MetricFigures } from './inside.ts'
-import { int, mib, ms, num } from './markdown.ts'
+import { int, mib, ms, num } from './numbers.ts'
 import type { Summary } from './summarise.ts'
 import { table } from './table.ts'
 

@@ -1,12 +1,12 @@
-import type { Percentiles, Sample } from '../run/events.ts'
+import type { Sample } from '../run/events.ts'
 import type { RunRecord } from '../run/record.ts'
 import { lineChart } from './chart.ts'
 import { deathSentences } from './deaths.ts'
-import { HISTORY_WRONGS } from './history.ts'
-import { WRONGS, type Accounting } from './reconcile.ts'
+import { eventTable } from './event-table.ts'
 import { faultLabel } from '../run/state.ts'
 import { faultSection } from './fault-table.ts'
 import { insideSection } from './inside-table.ts'
+import { int, mib, ms, num, percentileCells } from './numbers.ts'
 import { flowPicture, mermaid } from './picture.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
@@ -158,59 +158,6 @@ function phaseTable({ phases }: Summary): string {
   return `## Phases side by side\n\n${table(['phase', 's', 'offered/s', 'accepted/s', 'stored/s', 'p50', 'p95', 'p99', 'max', ...(reads ? ['reads/s', 'read p95'] : []), 'peak backlog', 'errors'], phases.map(row), 1)}\n\nEvents per second; latency of orders${reads ? ' and reads' : ''} in ms, from the intended send time.`
 }
 
-function eventTable({ state }: RunRecord, { accounting }: Summary): string {
-  if (accounting === undefined) return ''
-  const rows = [
-    ['scheduled', int(accounting.scheduled), 'by the load plan'],
-    ['accepted (ok)', int(accounting.ok), '2xx'],
-    ['rejected', int(accounting.rejected), '4xx or 503: nothing was written'],
-    ['unknown', int(accounting.unknown), 'timeout, reset, other 5xx: may have been written'],
-    ['never sent', int(accounting.neverSent), 'the injector had no room'],
-    ['stored', int(accounting.stored), 'distinct events found in the store'],
-    ['recovered', int(accounting.recovered), 'unknown, yet stored: fine'],
-    ...WRONGS.map((kind) => [`**${kind}**`, int(accounting[kind]), kind === 'lost' && accounting.lostExcused > 0 ? `${WRONG_SAYS.lost}; ${int(accounting.lostExcused)} of them as the guarantee allows` : WRONG_SAYS[kind]]),
-    ['**miscounted**', int(accounting.miscounted.length), 'figures of the dashboard that differ from what the stored ids make'],
-  ]
-  if (accounting.leaked !== undefined) rows.push(['**leaked**', int(accounting.leaked), 'stored for somebody else than who sent it'])
-  if (accounting.guests !== undefined) rows.push(['of guests', int(accounting.guests), 'stored by who tried the borders, in a name of its own; in none of the numbers above'])
-  if (accounting.history) rows.push(...historyRows(accounting.history))
-  const named = (kind: string, ids: readonly string[]) => (ids.length === 0 ? [] : [`${kind}, the first ${ids.length}:\n\n${ids.map((id) => `- \`${id}\``).join('\n')}`])
-  const examples = [
-    ...WRONGS.flatMap((kind) => named(kind, accounting.examples[kind])),
-    ...named('leaked', accounting.examples.leaked ?? []),
-    ...HISTORY_WRONGS.flatMap((kind) => named(`history ${kind}`, accounting.history?.examples[kind] ?? [])),
-  ]
-  const miscounts = accounting.miscounted.slice(0, 20).map((one) => `- \`${one.figure}\`: shows ${int(one.shown)}, the stored ids make ${int(one.expected)}`)
-  const drained = state.settle === undefined ? '' : state.settle.drained ? `The backlog was gone ${(state.settle.tookMs / 1_000).toFixed(1)} s after the load.` : `The backlog was **not** gone after ${(state.settle.tookMs / 1_000).toFixed(1)} s.`
-  return ['## What became of every event', table(['', 'events', ''], rows, 1), allowedWindows(state, accounting), drained, ...examples, miscounts.length > 0 ? `Miscounted:\n\n${miscounts.join('\n')}` : ''].filter((part) => part !== '').join('\n\n')
-}
-
-function historyRows(found: NonNullable<Accounting['history']>): string[][] {
-  return [
-    ['history', int(found.orders), 'written before the load, in none of the numbers above'],
-    ['history found', int(found.stored), 'distinct ones in the store'],
-    ...HISTORY_WRONGS.map((kind) => [`**history ${kind}**`, int(found[kind]), HISTORY_SAYS[kind]]),
-  ]
-}
-
-const HISTORY_SAYS = { lost: 'written, and missing now', duplicated: 'stored more than once', altered: 'stored fields differ from what was written' }
-
-/** When loss was allowed, in seconds since the load began. */
-function allowedWindows({ loadStartAtMs = 0 }: RunRecord['state'], { lossWindows = [] }: Accounting): string {
-  const at = (ms: number) => `${((ms - loadStartAtMs) / 1_000).toFixed(1)} s`
-  return lossWindows
-    .map(({ service, fromMs, toMs }) => `Accepted events that were due ${fromMs === undefined ? 'from the beginning' : `from ${at(fromMs)}`} ${toMs === undefined ? 'to the end' : `to ${at(toMs)}`} may be missing: ${service} was away.`)
-    .join(' ')
-}
-
-const WRONG_SAYS = {
-  lost: 'accepted, not stored',
-  duplicated: 'stored or counted more than once',
-  phantom: 'rejected, yet stored',
-  unexpected: 'stored, never sent',
-  altered: 'stored fields differ from what was sent',
-}
-
 function latencies({ accounting, overall }: Summary): string {
   const rows = (
     [
@@ -278,26 +225,4 @@ export function again({ commandLine }: Pick<Summary, 'commandLine'>): string {
 export function provenance({ machine, versions, git, runId }: Pick<Summary, 'machine' | 'versions' | 'git' | 'runId'>): string {
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `## Machine and versions\n\n${machine.cpuModel}, ${machine.cores} cores, ${mib(machine.memoryBytes)}, kernel ${machine.kernel}; ${machine.placement}. ${software.join(', ')}${git === undefined ? '' : `, commit ${git.commit}${git.dirty ? ' with changes' : ''}`}. Run ${runId}.`
-}
-
-function percentileCells(values: Percentiles | undefined): string[] {
-  return values === undefined || values.count === 0 ? ['–', '–', '–', '–'] : [values.p50, values.p95, values.p99, values.max].map((value) => num(value))
-}
-
-export function int(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
-}
-
-/** Three significant digits, no exponent. */
-export function num(value: number): string {
-  if (value >= 100) return int(value)
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
-}
-
-export function ms(value: number): string {
-  return value >= 10_000 ? `${num(value / 1_000)} s` : `${num(value)} ms`
-}
-
-export function mib(bytes: number): string {
-  return bytes >= 1024 ** 3 ? `${(bytes / 1024 ** 3).toFixed(1)} GiB` : `${int(bytes / 1024 ** 2)} MiB`
 }

@@ -1,4 +1,4 @@
-import { int, ms } from './markdown.ts'
+import { int, ms } from './numbers.ts'
 import type { RunRecord } from '../run/record.ts'
 import type { Summary } from './summarise.ts'
 

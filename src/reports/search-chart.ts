@@ -1,5 +1,5 @@
 import type { ProbeOutcome, ProbeResult } from '../run/search.ts'
-import { ms } from './markdown.ts'
+import { ms } from './numbers.ts'
 import { rate } from './searched.ts'
 
 export const PROBE_SYMBOLS: Record<ProbeOutcome, string> = { passed: '●', failed: '✖', late: '?', disturbed: '?', data: '!' }

@@ -1,6 +1,7 @@
 import type { ProbeOutcome, ProbeResult } from '../run/search.ts'
 import type { RunRecord } from '../run/record.ts'
-import { again, how, int, num, provenance } from './markdown.ts'
+import { again, how, provenance } from './markdown.ts'
+import { int, num } from './numbers.ts'
 import { p99LimitOf, rate } from './searched.ts'
 import { searchChart } from './search-chart.ts'
 import type { SearchSummary } from './search-summary.ts'

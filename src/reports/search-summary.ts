@@ -3,12 +3,12 @@ import type { RunRecord } from '../run/record.ts'
 import type { Bottleneck, ProbeResult, Searched } from '../run/search.ts'
 import type { SearchState } from '../run/state.ts'
 import { answerOf } from './searched.ts'
-import type { Summary } from './summarise.ts'
+import { whatRan, type WhatRan } from './what-ran.ts'
 
 export const SEARCH_SUMMARY_VERSION = 1
 
 /** `summary.json` of a search. Fit to be committed: no paths, no host name. */
-export interface SearchSummary extends Pick<Summary, 'runId' | 'scenario' | 'architecture' | 'knobs' | 'guarantee' | 'runtime' | 'seed' | 'commandLine' | 'status' | 'verdict' | 'machine' | 'versions' | 'git'> {
+export interface SearchSummary extends WhatRan {
   kind: 'search'
   schemaVersion: typeof SEARCH_SUMMARY_VERSION
   firstRate: number
@@ -26,24 +26,12 @@ export function summariseSearch({ run, state }: RunRecord, { probes, searched, c
   return {
     kind: 'search',
     schemaVersion: SEARCH_SUMMARY_VERSION,
-    runId: run.runId,
-    scenario: run.scenario.id,
-    architecture: run.architecture,
-    knobs: run.knobs,
-    guarantee: run.guarantee,
-    runtime: run.runtime,
-    seed: run.seed,
+    ...whatRan({ run, state }, current?.run.services ?? []),
     firstRate: run.baseRate,
-    commandLine: run.commandLine,
-    status: state.ended?.status ?? (state.verdict === undefined ? 'running' : 'complete'),
-    verdict: state.verdict && { outcome: state.verdict.outcome, exitCode: state.verdict.exitCode, reasons: state.verdict.reasons, ...(state.verdict.remarks && { remarks: state.verdict.remarks }) },
     search: run.scenario.search!,
     ...(searched && { answer: { ...(answer as Omit<Searched, 'bottleneck'>), says: answerOf(searched) } }),
     ...(bottleneck && { bottleneck }),
     ...(run.history !== undefined && { historyOrders: run.history }),
     probes,
-    machine: run.machine,
-    versions: { ...run.versions, ...Object.fromEntries(current?.run.services.flatMap(({ service, version }) => (version === undefined ? [] : [[service, version]])) ?? []) },
-    git: run.git,
   }
 }

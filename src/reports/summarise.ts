@@ -1,5 +1,5 @@
 import type { Group } from '../load/control.ts'
-import type { ExpectationResult, Machine, Percentiles, RunStarted, RunStatus } from '../run/events.ts'
+import type { ExpectationResult, Percentiles } from '../run/events.ts'
 import { percentilesMs } from '../measure/histogram.ts'
 import type { Series } from '../run/series.ts'
 import type { Accounting } from './reconcile.ts'
@@ -9,23 +9,14 @@ import { insideFigures, type MetricFigures } from './inside.ts'
 import { largest, mean, median } from './statistics.ts'
 import { faultyStretches, judgeFaults, type FaultFigures } from './faults.ts'
 import type { ValidityFinding } from './validity.ts'
+import { whatRan, type WhatRan } from './what-ran.ts'
 
 export const SUMMARY_VERSION = 1
 
 /** `summary.json`: the run in figures. Fit to be committed: no paths, no host name. */
-export interface Summary {
+export interface Summary extends WhatRan {
   schemaVersion: typeof SUMMARY_VERSION
-  runId: string
-  scenario: string
-  architecture: string
-  knobs: RunStarted['knobs']
-  guarantee: RunStarted['guarantee']
-  runtime: string
-  seed: number
   baseRate: number
-  commandLine: string
-  status: RunStatus | 'running'
-  verdict?: { outcome: string; exitCode: number; reasons: string[]; remarks?: string[] }
   validity: ValidityFinding[]
   expectations: ExpectationResult[]
   /** All measured open-loop phases as one. */
@@ -46,9 +37,6 @@ export interface Summary {
   scalings: ScalingFigures[]
   dataBytes?: Record<string, number>
   notes: string[]
-  machine: Machine
-  versions: Record<string, string>
-  git?: RunStarted['git']
 }
 
 export interface PhaseFigures {
@@ -96,17 +84,8 @@ export function summarise(record: RunRecord): Summary {
   const open = record.phases.filter((phase) => phase.measured && phase.open)
   return {
     schemaVersion: SUMMARY_VERSION,
-    runId: run.runId,
-    scenario: run.scenario.id,
-    architecture: run.architecture,
-    knobs: run.knobs,
-    guarantee: run.guarantee,
-    runtime: run.runtime,
-    seed: run.seed,
+    ...whatRan(record, state.services),
     baseRate: run.baseRate,
-    commandLine: run.commandLine,
-    status: state.ended?.status ?? (state.verdict === undefined ? 'running' : 'complete'),
-    verdict: state.verdict && { outcome: state.verdict.outcome, exitCode: state.verdict.exitCode, reasons: state.verdict.reasons, ...(state.verdict.remarks && { remarks: state.verdict.remarks }) },
     validity: state.verdict?.validity ?? [],
     expectations: state.verdict?.expectations ?? [],
     overall: open.length === 0 ? undefined : overall(open),
@@ -122,9 +101,6 @@ export function summarise(record: RunRecord): Summary {
     scalings: scalings(record),
     dataBytes: record.dataBytes,
     notes: [...state.notes.map((note) => note.says), ...steadiness(open.filter((phase) => !isFaulty(phase, record)))],
-    machine: run.machine,
-    versions: { ...run.versions, ...Object.fromEntries(state.services.flatMap(({ service, version }) => (version === undefined ? [] : [[service, version]]))) },
-    git: run.git,
   }
 }
 

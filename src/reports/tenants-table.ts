@@ -1,5 +1,5 @@
 import type { RunState } from '../run/state.ts'
-import { int, num } from './markdown.ts'
+import { int, num } from './numbers.ts'
 import type { GroupFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
 

@@ -1,5 +1,5 @@
 import { EXIT } from '../../run/errors.ts'
-import { num } from '../markdown.ts'
+import { num } from '../numbers.ts'
 import { table } from '../table.ts'
 import type { Comparison, JudgedMetric } from './compare.ts'
 import { median } from '../statistics.ts'

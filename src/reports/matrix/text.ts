@@ -1,5 +1,5 @@
 import type { Machine } from '../../run/events.ts'
-import { int, mib, ms, num } from '../markdown.ts'
+import { int, mib, ms, num } from '../numbers.ts'
 import { table } from '../table.ts'
 import { MIN_EVENTS_FOR_BYTES } from '../compare/metrics.ts'
 import { seenPerSecond, type Cell } from './cell.ts'
