@@ -12,7 +12,7 @@ import { createJudge } from '../../src/system/architectures/v3-kafka-flink/judge
 import { knobs, type V3Knobs } from '../../src/system/architectures/v3-kafka-flink/knobs.ts'
 import { SERIES_TOPIC, TOTALS_TOPIC } from '../../src/system/architectures/v3-kafka-flink/names.ts'
 import { startProjector } from '../../src/system/architectures/v3-kafka-flink/projector.ts'
-import { seedOrders } from '../../src/system/architectures/v3-kafka-flink/seed.ts'
+import { seedOrders } from '../../src/system/postgres/seed-orders.ts'
 import { setUp } from '../../src/system/architectures/v3-kafka-flink/setup.ts'
 import { createContext, type Context } from '../../src/system/context.ts'
 import type { Order } from '../../src/system/event.ts'

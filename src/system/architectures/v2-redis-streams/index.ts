@@ -9,9 +9,9 @@
 import { z } from 'zod'
 import type { Guarantee } from '../../architecture.ts'
 import { defineArchitecture } from '../../define.ts'
+import { seedOrders } from '../../postgres/seed-orders.ts'
 import { createBackend } from './backend.ts'
 import { createJudge } from './judge.ts'
-import { seedOrders } from './seed.ts'
 import { createSchema } from './setup.ts'
 import { startWorker } from './worker.ts'
 

@@ -1,8 +1,8 @@
 import pg from 'pg'
 import type { Context } from '../../context.ts'
 import { ACCOUNT } from '../../postgres/connect.ts'
-import createOrders from './sql/create-orders.sql?raw'
-import createTimestampIndex from './sql/create-timestamp-index.sql?raw'
+import createOrders from '../../postgres/sql/create-orders.sql?raw'
+import createTimestampIndex from '../../postgres/sql/create-timestamp-index.sql?raw'
 import createTotals from './sql/create-totals.sql?raw'
 
 /** Tables, if they are missing. `IF NOT EXISTS` alone fails when two do it at once: hence the lock. */

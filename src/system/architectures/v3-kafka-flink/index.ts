@@ -10,6 +10,7 @@
  */
 import type { Guarantee } from '../../architecture.ts'
 import { defineArchitecture } from '../../define.ts'
+import { seedOrders } from '../../postgres/seed-orders.ts'
 import { createBackend } from './backend.ts'
 import { expectations } from './expectations.ts'
 import { startJob } from './job/job.ts'
@@ -17,7 +18,6 @@ import { createJudge } from './judge.ts'
 import { knobs } from './knobs.ts'
 import { IDS_REMEMBERED_HOURS } from './names.ts'
 import { startProjector } from './projector.ts'
-import { seedOrders } from './seed.ts'
 import { setUp } from './setup.ts'
 
 /** The one thing that PostgreSQL's key forgives and a stream does not. */

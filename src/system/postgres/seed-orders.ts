@@ -1,14 +1,14 @@
-import type { Context } from '../../context.ts'
-import type { Order } from '../../event.ts'
-import { copyIn } from '../../postgres/copy-in.ts'
-import { encodeOrders } from '../../postgres/copy-rows.ts'
-import addTotals from '../../postgres/sql/add-totals.sql?raw'
-import copyOrdersIn from '../../postgres/sql/copy-orders-in.sql?raw'
-import { talliesOf } from '../../postgres/tallies.ts'
+import type { Context } from '../context.ts'
+import type { Order } from '../event.ts'
+import { copyIn } from './copy-in.ts'
+import { encodeOrders } from './copy-rows.ts'
+import addTotals from './sql/add-totals.sql?raw'
+import copyOrdersIn from './sql/copy-orders-in.sql?raw'
+import { talliesOf } from './tallies.ts'
 
 /**
- * History past the stream: rows and what they add to the totals in one transaction, as the worker's batches, which may go on meanwhile.
- * The workers' projectors find the new totals within a second.
+ * History past the broker, for who keeps `orders` and `totals`: rows and what they add to the totals in one transaction, so that a store that
+ * takes in orders meanwhile stays right. Who shows the totals finds the new ones within a second.
  */
 export async function seedOrders(context: Context, orders: AsyncIterable<Order[]>): Promise<void> {
   await copyIn(context, orders, {
