@@ -13,6 +13,18 @@ const PURE = [
   'src/experiment/{alerts,autoscale,channel,load,search,second}.ts',
 ]
 
+const SYSTEM = 'test/system/**/*.live.test.ts'
+const WITH_KAFKA = 'test/system/**/{kafka,v3,v5}*.live.test.ts'
+
+/** Real servers, on ports of their own. */
+const LIVE = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // A shared machine may stand still in the wrong moment. What fails twice is broken; what was tried again is marked in the output.
+  retry: process.env['CI'] === undefined ? 0 : 1,
+  globalSetup: ['test/no-leftovers.ts'],
+}
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -25,19 +37,9 @@ export default defineConfig({
     },
     projects: [
       { extends: true, test: { name: 'fast', include: ['test/**/*.test.{ts,tsx}'], exclude: ['test/**/*.live.test.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'live',
-          include: ['test/**/*.live.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          // A shared machine may stand still in the wrong moment. What fails twice is broken; what was tried again is marked in the output.
-          retry: process.env['CI'] === undefined ? 0 : 1,
-          globalSetup: ['test/no-leftovers.ts'],
-        },
-      },
+      // What an architecture promises is right or wrong, however busy the machine is: two at once. What needs a JVM is busy enough alone.
+      { extends: true, test: { ...LIVE, name: 'system', include: [SYSTEM], exclude: [WITH_KAFKA], maxWorkers: 2 } },
+      { extends: true, test: { ...LIVE, name: 'live', include: ['test/!(system)/**/*.live.test.ts', WITH_KAFKA], fileParallelism: false } },
     ],
   },
 })

@@ -19,5 +19,6 @@ step types tsc --noEmit
 step 'types of the page' tsc --noEmit -p src/reports/html/page
 step lint eslint .
 step 'fast tests' vitest run --project fast --coverage --reporter=default --reporter=json --outputFile.json="$report/fast.json"
+step 'live tests of the architectures' vitest run --project system --reporter=default --reporter=json --outputFile.json="$report/system.json"
 step 'live tests' vitest run --project live --reporter=default --reporter=json --outputFile.json="$report/live.json"
-node test/tally.mjs "$failed" "$report/fast.json" "$report/live.json"
+node test/tally.mjs "$failed" "$report/fast.json" "$report/system.json" "$report/live.json"

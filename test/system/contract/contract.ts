@@ -3,15 +3,15 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadArchitecture, type ArchitectureId } from '../../src/system/architectures/index.ts'
-import type { AnalyticsRow } from '../../src/system/architecture.ts'
-import { analyse } from '../../src/system/analytics.ts'
-import type { Order } from '../../src/system/event.ts'
-import { allowedLoss, type Times } from './allowed-loss.ts'
-import { BAD_REQUESTS } from './bad-requests.ts'
-import { drive, post, until, watch, type Fates } from './client.ts'
-import { expectedDashboard, randomOrders, wire, withoutMoment } from './orders.ts'
-import { drained, startStack, storedOrders, type Stack } from './stack.ts'
+import { loadArchitecture, type ArchitectureId } from '../../../src/system/architectures/index.ts'
+import type { AnalyticsRow } from '../../../src/system/architecture.ts'
+import { analyse } from '../../../src/system/analytics.ts'
+import type { Order } from '../../../src/system/event.ts'
+import { allowedLoss, type Times } from '../allowed-loss.ts'
+import { BAD_REQUESTS } from '../bad-requests.ts'
+import { drive, post, until, watch, type Fates } from '../client.ts'
+import { expectedDashboard, randomOrders, wire, withoutMoment } from '../orders.ts'
+import { drained, startStack, storedOrders, type Stack } from '../stack.ts'
 
 /** Until all is stored and shown, 30 s where nothing else is said: a job that has failed is put on its feet by several processes, one after the other. */
 const SETTLES_WITHIN_S: Readonly<Record<string, number>> = { v3: 90 }
@@ -65,6 +65,8 @@ export interface Variant {
   knobs?: Record<string, string>
   /** Of the architecture's failpoints, those that are met with these knobs; all of them unless told otherwise. */
   meets?: (failpoint: string) => boolean
+  /** How many are added up; 50,000, fewer where each takes long. */
+  orders?: number
 }
 
 /**
@@ -73,7 +75,7 @@ export interface Variant {
  */
 export async function contract(id: ArchitectureId, backends: readonly string[], variant: Variant = {}): Promise<void> {
   const architecture = await loadArchitecture(id)
-  const { knobs = {}, meets = () => true } = variant
+  const { knobs = {}, meets = () => true, orders: many = 50_000 } = variant
   const failpoints = architecture.failpoints.filter(meets)
   const title = variant.name === undefined ? id : `${id} with ${variant.name}`
 
@@ -133,11 +135,11 @@ export async function contract(id: ArchitectureId, backends: readonly string[], 
 
     if (variant.name === undefined) refusesNonsense(id, () => stack)
 
-    it('adds up 50,000 random orders, extremes included, and answers questions about them', async () => {
+    it(`adds up ${many.toLocaleString('en')} random orders, extremes included, and answers questions about them`, async () => {
       const nowMs = Date.now()
-      const orders = randomOrders(50_000, 5, nowMs)
+      const orders = randomOrders(many, 5, nowMs)
       const sent = await drive(base, orders, { batch: 1_000, inFlight: 4, headers: stack.headers.orders })
-      expect([sent.ok.size, sent.rejected.size, sent.unknown.size]).toEqual([50_000, 0, 0])
+      expect([sent.ok.size, sent.rejected.size, sent.unknown.size]).toEqual([many, 0, 0])
       remember(orders)
       await expectExact(stack, fates)
       const from = Date.UTC(2022, 0, 1)
