@@ -30,7 +30,7 @@ picture(
   lab
     .command('run')
     .description('run a scenario against an architecture, and account for every event')
-    .argument('<scenario>', 'lab list scenarios')
+    .argument('<scenario>', 'of the lab (lab list scenarios), or a file of your own (./lunch.yaml)')
     .addOption(arch())
     .option('-r, --rate <per second>', 'base rate in arrivals per second; phases are multiples of it')
     .option('-d, --duration <time>', 'stretch the load to this length: 90, 90s, 5m, 1h')

@@ -18,6 +18,8 @@ export interface MatrixPlan {
 export interface MatrixCell {
   architecture: string
   scenario: string
+  /** The scenario as typed, where that is the name of a file. */
+  file?: string
   /** Of a run that came to its end; absent: still to be run. */
   folder?: string
 }
@@ -29,13 +31,16 @@ export type MissingCell = MatrixCell & { why: string }
  * that names all problems, also where the folder holds a matrix of other options.
  */
 export async function planMatrix({ folder, architectures, scenarios, options }: MatrixPlan, runtime: Runtime): Promise<MatrixCell[]> {
-  const cells = architectures.flatMap((architecture) => scenarios.map((scenario): MatrixCell => ({ architecture, scenario })))
+  const cells: MatrixCell[] = []
   const problems = new Set<string>()
-  for (const cell of cells) {
-    await planCell(cell, folder, options, runtime).catch((error: unknown) => {
+  for (const asked of architectures.flatMap((architecture) => scenarios.map((scenario): MatrixCell => ({ architecture, scenario })))) {
+    try {
+      const { scenario: { id } } = await planCell(asked, folder, options, runtime)
+      cells.push(id === asked.scenario ? asked : { ...asked, scenario: id, file: asked.scenario })
+    } catch (error) {
       if (!(error instanceof LabError)) throw error
       for (const line of error.message.split('\n')) problems.add(line)
-    })
+    }
   }
   if (problems.size > 0) throw new LabError(EXIT.usage, [...problems].join('\n'), 'lab list shows architectures and scenarios')
   await agree(folder, options)
@@ -43,7 +48,7 @@ export async function planMatrix({ folder, architectures, scenarios, options }: 
   return cells.map((cell) => ({ ...cell, folder: done.get(keyOf(cell)) }))
 }
 
-function planCell({ architecture, scenario }: MatrixCell, folder: string, options: MatrixPlan['options'], runtime: Runtime): Promise<RunPlan> {
+function planCell({ architecture, scenario: id, file: scenario = id }: MatrixCell, folder: string, options: MatrixPlan['options'], runtime: Runtime): Promise<RunPlan> {
   const words = ['./lab run', scenario, '--arch', architecture, ...Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))]
   return planRun({ ...options, scenario, arch: architecture, set: [], compose: [], results: folder }, runtime, words.join(' '))
 }

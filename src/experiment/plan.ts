@@ -14,6 +14,7 @@ import { LabError, EXIT } from '../run/errors.ts'
 import { withAutoscale } from './autoscale.ts'
 import { cannotBeFilled, idsOfThose } from './history.ts'
 import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
+import { isScenarioFile, readScenarioFile } from './scenario-file.ts'
 import { suggest } from '../system/suggest.ts'
 
 /** Everything a run needs to know, checked. */
@@ -37,6 +38,7 @@ export interface RunPlan {
 
 /** As typed on the command line. */
 export interface RunOptions {
+  /** Of the lab's own, or a file with one. */
   scenario: string
   arch: string
   set: string[]
@@ -65,7 +67,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     problems.push(`--${name} ${text}: must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
     return undefined
   }
-  const scenario = chosen('scenario', options.scenario, scenarios, problems)
+  const scenario: Scenario | undefined = isScenarioFile(options.scenario) ? await readScenarioFile(options.scenario, problems) : chosen('scenario', options.scenario, scenarios, problems)
   const load = chosen('architecture', options.arch, architectures, problems) as (() => Promise<{ architecture: Architecture }>) | undefined
   const rate = number('rate', options.rate, 0.1, 100_000, false)
   const duration = number('duration', withoutUnit(options.duration), 1, 86_400, false)
@@ -99,7 +101,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
       ? withFaults(adjusted(scenario, { duration, connections, subscribers, retries }), faults, () => targetsIn(files, knobs), problems)
       : undefined
   if (problems.length > 0 || played === undefined || scenario === undefined || architecture === undefined) {
-    throw new LabError(EXIT.usage, problems.join('\n'), 'lab list shows architectures, scenarios and knobs')
+    throw new LabError(EXIT.usage, problems.join('\n'), `lab list shows architectures, scenarios and knobs${isScenarioFile(options.scenario) ? '; docs/scenarios.md, what a scenario of one\'s own may say' : ''}`)
   }
   const runId = newRunId(scenario.id, architecture.id)
   return {
