@@ -18,14 +18,15 @@ export interface Measured {
 /**
  * Runs a scenario of the lab, or one of the benchmark's own, in a fresh system. Throws when the run did not come to its end.
  * @param beforeDown what else to look at in the system when the run is done with it
+ * @param on what it runs on
  */
 export async function labRun(
-  arch: string, set: readonly string[], scenario: Scenario | string, options: Partial<RunOptions> = {}, beforeDown?: (system: System) => Promise<void>,
+  arch: string, set: readonly string[], scenario: Scenario | string, options: Partial<RunOptions> = {}, beforeDown?: (system: System) => Promise<void>, on: Runtime = local,
 ): Promise<Measured> {
   const results = await mkdtemp(join(tmpdir(), 'load-lab-bench-'))
   try {
     const named = typeof scenario === 'string' ? scenario : 'baseline'
-    const runtime = beforeDown ? lookedAt(beforeDown) : local
+    const runtime = beforeDown ? lookedAt(beforeDown, on) : on
     const planned = await planRun({ scenario: named, arch, set: [...set], compose: [], results, ...options }, runtime, 'lab run (benchmark)')
     const plan = typeof scenario === 'string' ? planned : { ...planned, baseRate: scenario.baseRate, scenario: { ...scenario, faults: planned.scenario.faults } }
     for await (const event of run(plan, new AbortController().signal)) {
@@ -38,11 +39,11 @@ export async function labRun(
   }
 }
 
-function lookedAt(beforeDown: (system: System) => Promise<void>): Runtime {
+function lookedAt(beforeDown: (system: System) => Promise<void>, on: Runtime): Runtime {
   return {
-    ...local,
+    ...on,
     async up(request) {
-      const system = await local.up(request)
+      const system = await on.up(request)
       const down = system[Symbol.asyncDispose].bind(system)
       return Object.assign(system, {
         async [Symbol.asyncDispose]() {

@@ -76,9 +76,11 @@ export function expand(parsed: ParsedFile, value: Yaml, path: string[], env: Rea
 export function absoluteEntries({ file }: ParsedFile, map: YamlMap): YamlMap {
   const absolute = (path: string): string => resolve(dirname(file.path), path)
   return mapServices(map, (service) => {
-    const { 'x-lab': lab, volumes } = service
+    const { 'x-lab': lab, volumes, build } = service
     const settled = { ...service }
     if (isMap(lab) && typeof lab.entry === 'string') settled['x-lab'] = { ...lab, entry: absolute(lab.entry) }
+    if (typeof build === 'string') settled.build = { context: absolute(build) }
+    if (isMap(build) && typeof build.context === 'string') settled.build = { ...build, context: absolute(build.context) }
     if (Array.isArray(volumes)) settled.volumes = volumes.map((one) => (typeof one === 'string' ? one.replace(/^\.{1,2}\/[^:]*/, (path) => absolute(path)) : one))
     return settled
   })

@@ -37,27 +37,35 @@ export const STAND_INS = {
   LAB_POSTGRES_IMAGE: 'load-lab-test/postgres:15',
   LAB_REDIS_IMAGE: 'load-lab-test/redis:7',
   LAB_RABBITMQ_IMAGE: 'load-lab-test/rabbitmq:3.10',
+  LAB_KAFKA_IMAGE: 'load-lab-test/kafka:4.3.1',
+  LAB_FLINK_BASE_IMAGE: 'load-lab-test/flink:2.0.0-java17',
+  LAB_CLICKHOUSE_IMAGE: 'load-lab-test/clickhouse:26.7',
+  // The engine of the tests has no bridge of its own.
+  LAB_BUILD_NETWORK: 'host',
 }
+
+/** Stand-ins that every test has; the others take Java, Maven, and a gigabyte of disk. */
+const USUAL = ['node', 'redis', 'postgres', 'rabbitmq']
 
 /** `LAB_TEST_ENGINE`, else in the cache. */
 const folder = process.env.LAB_TEST_ENGINE ?? join(cacheDir(), 'test-engine')
 
-/** Starts it, with all stand-ins. @param words further ones for dockerd. @returns the reason in words where it cannot be */
-export async function startEngine(words: readonly string[] = []): Promise<TestEngine | string> {
+/** Starts it. @param words further ones for dockerd; @param more stand-ins beside the usual ones; @returns the reason in words where it cannot be */
+export async function startEngine(words: readonly string[] = [], more: readonly ('kafka' | 'flink' | 'clickhouse')[] = []): Promise<TestEngine | string> {
   if (process.getuid?.() !== 0) return 'only root can start a Docker engine'
   if (onPath('dockerd') === undefined) return 'there is no dockerd (Debian: apt-get install docker.io iptables)'
   mkdirSync(folder, { recursive: true })
   const mine = await lock(join(folder, 'lock'), AbortSignal.timeout(STOPS_WITHIN_MS))
   try {
-    await stopLast()
+    await stopLast(folder)
     const socket = join(folder, 'docker.sock')
     const docker = new Docker({ socketPath: socket })
-    const failed = await startDockerd(docker, words)
+    const failed = await startDockerd(docker, folder, words)
     if (failed !== undefined) return failed
     const env = { DOCKER_HOST: `unix://${socket}`, ...STAND_INS }
-    const missing = await buildStandIns(env)
+    const missing = await buildStandIns(env, [...USUAL, ...more])
     if (missing !== undefined) {
-      await stopLast()
+      await stopLast(folder)
       return missing
     }
     return {
@@ -65,7 +73,7 @@ export async function startEngine(words: readonly string[] = []): Promise<TestEn
       socket,
       env,
       async [Symbol.asyncDispose]() {
-        await stopLast()
+        await stopLast(folder)
         await mine[Symbol.asyncDispose]()
       },
     }
@@ -75,11 +83,12 @@ export async function startEngine(words: readonly string[] = []): Promise<TestEn
   }
 }
 
-async function startDockerd(docker: Docker, more: readonly string[]): Promise<string | undefined> {
+/** In a folder of its own. @returns the reason in words where it cannot be */
+export async function startDockerd(docker: Docker, folder: string, more: readonly string[] = []): Promise<string | undefined> {
   const logPath = join(folder, 'dockerd.log')
   rmSync(logPath, { force: true })
   const log = openSync(logPath, 'a')
-  const words = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', pidFile(), '-H', `unix://${join(folder, 'docker.sock')}`, '--bridge', 'none', ...more]
+  const words = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', pidFile(folder), '-H', `unix://${join(folder, 'docker.sock')}`, '--bridge', 'none', ...more]
   const dockerd = spawn('dockerd', words, { detached: true, stdio: ['ignore', log, log] })
   const over = once(dockerd, 'exit').then(() => true)
   const untilMs = Date.now() + STARTS_WITHIN_MS
@@ -87,24 +96,24 @@ async function startDockerd(docker: Docker, more: readonly string[]): Promise<st
     if (await docker.ping().then(() => true, () => false)) return undefined
     if (await Promise.race([over, sleep(100, false)])) break
   }
-  await stopLast()
+  await stopLast(folder)
   return `dockerd does not start here: ${readFileSync(logPath, 'utf8').trim().split('\n').slice(-2).join(' ')}`
 }
 
-async function buildStandIns(env: Record<string, string>): Promise<string | undefined> {
+async function buildStandIns(env: Record<string, string>, names: readonly string[]): Promise<string | undefined> {
   try {
-    await promisify(execFile)(BUILD, [], { env: { ...process.env, ...env }, timeout: BUILD_WITHIN_MS })
+    await promisify(execFile)(BUILD, names, { env: { ...process.env, ...env }, timeout: BUILD_WITHIN_MS })
     return undefined
   } catch (error) {
     return `the stand-ins for images cannot be built: ${String((error as { stderr?: string }).stderr || error).trim().split('\n').slice(-2).join(' ')}`
   }
 }
 
-const pidFile = (): string => join(folder, 'docker.pid')
+const pidFile = (folder: string): string => join(folder, 'docker.pid')
 
 /** Ends the engine that this folder's file names, if it is one and lives. */
-async function stopLast(): Promise<void> {
-  const pid = existsSync(pidFile()) ? Number(readFileSync(pidFile(), 'utf8')) : 0
+export async function stopLast(folder: string): Promise<void> {
+  const pid = existsSync(pidFile(folder)) ? Number(readFileSync(pidFile(folder), 'utf8')) : 0
   const alive = (): boolean => pid > 0 && existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder)
   if (!alive()) return
   process.kill(pid, 'SIGTERM')

@@ -11,7 +11,7 @@ import { linkLibraries } from '../../src/runtime/local/postgres-binaries.ts'
 import { serverArguments as postgresArguments } from '../../src/runtime/local/postgres.ts'
 import { isNewEnough } from '../../src/runtime/local/redis-binary.ts'
 import { serverArguments as redisArguments } from '../../src/runtime/local/redis.ts'
-import { restartDelayMs, restarts } from '../../src/runtime/local/replica.ts'
+import { restartDelayMs, restarts } from '../../src/runtime/lives.ts'
 import { createUndo } from '../../src/runtime/local/undo.ts'
 import { chooseBase } from '../../src/runtime/run-folder.ts'
 

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import type { Stack } from '../compose.ts'
 import { ComposeError, type ComposeProblem } from '../errors.ts'
+import type { Recipe } from './build.ts'
 
 /** What a compose file says about a service that only a container has, checked and in Docker's units. */
 export interface ContainerPart {
+  /** Its image is made so, where it is not there. */
+  build?: Recipe
   entrypoint?: string[]
   hostname?: string
   user?: string
@@ -68,7 +71,13 @@ const words = z.union([z.string(), z.array(z.coerce.string())], { error: 'expect
 const duration = (otherwise: string) => z.string().regex(/^(\d+(\.\d+)?(ms|s|m))+$/, { error: 'expected a duration such as 500ms, 10s or 1m30s' }).default(otherwise).transform(milliseconds)
 const size = z.union([z.number(), z.string().regex(/^\d+(\.\d+)?\s*([kmg]?b?)$/i, { error: 'expected a size such as 512m or 2g' })]).transform(bytes)
 
+const buildSchema = z.strictObject(
+  { context: z.string(), dockerfile: z.string().default('Dockerfile'), args: z.record(z.string(), z.coerce.string()).default({}), network: z.string().optional() },
+  { error: 'expected context and, if wanted, dockerfile, args (by name) and network; others are not supported' },
+)
+
 const rawSchema = z.looseObject({
+  build: buildSchema.optional(),
   entrypoint: z.array(z.string()).optional(),
   hostname: z.string().optional(),
   user: z.coerce.string().optional(),
@@ -108,6 +117,7 @@ function toPart(raw: z.output<typeof rawSchema>): ContainerPart {
   })
   const { limits, reservations } = raw.deploy.resources
   return {
+    build: raw.build,
     entrypoint: raw.entrypoint,
     hostname: raw.hostname,
     user: raw.user,

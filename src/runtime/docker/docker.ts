@@ -7,6 +7,7 @@ import { createUndo } from '../local/undo.ts'
 import { runFolder } from '../run-folder.ts'
 import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
 import { startWatchdog } from '../watchdog-pipe.ts'
+import { basesOfRecipe, ensureBuilt, type Recipe } from './build.ts'
 import { volumeName, type Setting } from './container-config.ts'
 import { containerParts, type ContainerPart } from './container-part.ts'
 import { createContainerReplica, type ContainerReplica } from './container-replica.ts'
@@ -40,8 +41,8 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
   // From here on whatever happens, nothing is left: what is undone last is what is set up first.
   undo.defer(() => sweep(engine, runId))
   const setting: Setting = { runId, labels: runLabels(runId), network: `load-lab-${runId}`, bindAddress: engine.bindAddress }
-  const [labImage, exits] = await allOf([
-    images(engine, stack, signal, emit),
+  const [{ own: labImage, built }, exits] = await allOf([
+    images(engine, stack, parts, signal, emit),
     watchExits(docker, runId).then((watching) => undo.use(watching)),
     makeNetwork(engine, setting),
     ...Object.keys(stack.volumes).map((name) => docker.createVolume({ Name: volumeName(runId, name), Labels: setting.labels })),
@@ -52,7 +53,7 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
   undo.defer(() => takeDown(stack, replicas))
   const make = (name: string, replica: number): ContainerReplica => {
     const service = stack.services[name]!
-    const image = service.image === undefined || service.image === LAB_IMAGE ? labImage : service.image
+    const image = service.image === undefined || service.image === LAB_IMAGE ? labImage : (built[service.image] ?? service.image)
     const fixed: Record<string, number> = replica === 1 && request.apiPort !== undefined && service.ports.API_PORT !== undefined ? { API_PORT: request.apiPort } : {}
     return createContainerReplica({ engine, setting, service, part: parts[name]!, replica, image, fixed, logDir: request.logDir, exits, emit, readyWithinMs })
   }
@@ -71,31 +72,47 @@ function readForDocker(request: Pick<StackRequest, 'files' | 'env'>): { stack: S
   return { stack, parts: containerParts(stack, request.files), variables: portVariables(files) }
 }
 
-/** Images of one's own choice: `LAB_POSTGRES_IMAGE` and the like. Nothing else of the caller's environment reaches the compose files. */
+/** Images of one's own choice: `LAB_POSTGRES_IMAGE` and the like, and what they are built with. Nothing else of the caller's environment reaches the compose files. */
 function imageVariables(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (/^LAB_([A-Z0-9]+_)?IMAGE$/.test(name) && value ? [[name, value]] : [])))
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (/^LAB_(([A-Z0-9]+_)*IMAGE|BUILD_NETWORK|MAVEN_MIRROR)$/.test(name) && value ? [[name, value]] : [])))
 }
 
-/** Gets every image. @returns that of our own services */
-async function images({ docker }: Engine, stack: Stack, signal: AbortSignal, emit: (event: RuntimeEvent) => void): Promise<string> {
-  const [own] = await allOf([ensureLabImage(docker, signal, emit), ...foreignImages(stack).map((name) => ensureImage(docker, name, signal, emit))])
-  return own
+type Parts = Readonly<Record<string, ContainerPart>>
+
+/** Gets every image. @returns that of our own services, and by their names those that were built */
+async function images({ docker }: Engine, stack: Stack, parts: Parts, signal: AbortSignal, emit: (event: RuntimeEvent) => void): Promise<{ own: string; built: Record<string, string> }> {
+  const { recipes, foreign } = wanted(stack, parts)
+  const building = Object.entries(recipes).map(async ([name, recipe]) => [name, await ensureBuilt(docker, name, recipe, signal, emit)] as const)
+  const [own, built] = await allOf([ensureLabImage(docker, signal, emit), allOf(building), ...foreign.map((name) => ensureImage(docker, name, signal, emit))])
+  return { own, built: Object.fromEntries(built) }
 }
 
 /** Fetches and builds ahead all that bringing these compose files up needs. */
 export async function setupDocker(engine: Engine, files: readonly string[], signal: AbortSignal, on: (event: RuntimeEvent) => void): Promise<void> {
-  const { stack } = readForDocker({ files: [...files], env: {} })
-  await images(engine, stack, signal, on)
+  const { stack, parts } = readForDocker({ files: [...files], env: {} })
+  await images(engine, stack, parts, signal, on)
 }
 
-/** Names of the images that bringing these compose files up needs, that of the lab itself aside. */
+/** Names of the images that bringing these compose files up needs, that of the lab itself aside: of those that are built, what they are built on. */
 export function imagesOf(files: readonly string[]): string[] {
-  return foreignImages(readForDocker({ files: [...files], env: {} }).stack)
+  const { stack, parts } = readForDocker({ files: [...files], env: {} })
+  const { recipes, foreign } = wanted(stack, parts)
+  return [...new Set([...foreign, ...Object.values(recipes).flatMap(basesOfRecipe)])]
 }
 
-function foreignImages({ services }: Stack): string[] {
-  const own = [LAB_IMAGE, process.env.LAB_IMAGE]
-  return [...new Set(Object.values(services).flatMap(({ image }) => (image === undefined || own.includes(image) ? [] : [image])))]
+/** What is built and what is pulled. Who names an image of one's own wants no other. */
+function wanted({ services }: Stack, parts: Parts): { recipes: Record<string, Recipe>; foreign: string[] } {
+  const lab = [LAB_IMAGE, process.env.LAB_IMAGE]
+  const chosen = Object.values(imageVariables(process.env))
+  const recipes: Record<string, Recipe> = {}
+  const foreign = new Set<string>()
+  for (const { name, image } of Object.values(services)) {
+    if (image === undefined || lab.includes(image)) continue
+    const recipe = parts[name]?.build
+    if (recipe && !chosen.includes(image)) recipes[image] = recipe
+    else foreign.add(image)
+  }
+  return { recipes, foreign: [...foreign] }
 }
 
 async function makeNetwork({ docker }: Engine, { network, labels }: Setting): Promise<void> {

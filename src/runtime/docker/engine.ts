@@ -78,8 +78,8 @@ function unreachable({ url, from }: Endpoint, error: NodeJS.ErrnoException): Mis
 
 /** Errors of the engine that a person can do something about, said so; all others as they are. */
 export function explained(error: unknown, doing: string): unknown {
-  const { message = String(error), reason } = error as { message?: string; reason?: string }
-  const says = (error as { json?: { message?: string } }).json?.message ?? reason ?? message
+  // `reason` only names the status. What the engine says is in the JSON, and of a request whose reply is a stream in the message.
+  const says = (error as { json?: { message?: string } }).json?.message ?? (error as Partial<Error>).message ?? String(error)
   if (/no space left on device/i.test(says)) return new MissingPrerequisite(`the Docker engine's disk is full (while ${doing}): ${says}`, '`docker system df` shows what takes it, `docker system prune` frees some')
   if (/port is already allocated|address already in use/i.test(says)) return new MissingPrerequisite(`a port is taken (while ${doing}): ${says}`, 'free it, or choose another')
   if (/non-overlapping IPv4 address pool/i.test(says)) return new MissingPrerequisite(`the Docker engine has no addresses left for another network`, '`docker network prune` removes those nobody uses')

@@ -1,9 +1,8 @@
 import type Docker from 'dockerode'
 import { packageRoot } from '../entry.ts'
-import { EXIT, LabError } from '../../run/errors.ts'
 import type { RuntimeEvent } from '../runtime.ts'
-import { explained } from './engine.ts'
-import { baseImage, ensureImage, follow, hasImage, imageBytes } from './images.ts'
+import { build } from './build.ts'
+import { baseImage, ensureImage, hasImage } from './images.ts'
 import { DOCKERFILE, imageContent } from './image-content.ts'
 
 /** What compose files call it when nobody says otherwise. */
@@ -25,25 +24,10 @@ export async function ensureLabImage(docker: Docker, signal: AbortSignal, on: (e
   const name = `load-lab:${hash}`
   if (await hasImage(docker, name)) return name
   await ensureImage(docker, base, signal, on)
-  const what = `image ${name} (built on ${base})`
-  on({ type: 'fetch', what, done: 0 })
-  const said: string[] = []
-  try {
-    const stream = await docker.buildImage(
-      { context: packageRoot, src: files() },
-      { t: name, dockerfile: DOCKERFILE, buildargs: { BASE: base }, labels: { 'load-lab.image': hash }, networkmode: 'none', rm: true, forcerm: true, abortSignal: signal },
-    )
-    await follow(docker, stream, signal, ({ stream: line }) => {
-      if (line && line.trim() !== '') said.push(line.trim())
-    })
-  } catch (error) {
-    signal.throwIfAborted()
-    const known = explained(error, `building ${name}`)
-    if (known !== error) throw known
-    throw new LabError(EXIT.prerequisite, `the lab's image cannot be built on ${base}: ${(error as Error).message}\n${said.slice(-10).map((line) => `  | ${line}`).join('\n')}`, 'LAB_BASE_IMAGE names another base, LAB_IMAGE a whole image')
-  }
+  await build(docker, {
+    name, what: `${name} (built on ${base})`, context: packageRoot, files: files(), dockerfile: DOCKERFILE, args: { BASE: base },
+    network: 'none', labels: { 'load-lab.image': hash }, fix: 'LAB_BASE_IMAGE names another base, LAB_IMAGE a whole image',
+  }, signal, on)
   await docker.getImage(name).tag({ repo: 'load-lab', tag: 'dev' })
-  const bytes = await imageBytes(docker, name)
-  on({ type: 'fetch', what, done: bytes, total: bytes })
   return name
 }

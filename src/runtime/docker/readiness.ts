@@ -20,6 +20,9 @@ export const VERSIONS: Partial<Record<ProviderName, RegExp>> = {
   postgres: /starting (PostgreSQL) ([\d.]+)/,
   redis: /(Redis|Valkey) version=([\d.]+)/,
   rabbitmq: /(RabbitMQ) (\d[\d.]*)/,
+  kafka: /(Kafka) version: (\d[\d.]*)/,
+  flink: /org\.apache\.(flink)\.\S.* Starting .*\(Version: (\d[\d.]*)/,
+  clickhouse: /(ClickHouse) (\d[\d.]*)/,
 }
 
 /**
@@ -31,17 +34,18 @@ const STARTED: Partial<Record<ProviderName, RegExp>> = {
   postgres: /ready to accept (read-only )?connections/,
   redis: /Ready to accept connections/,
   rabbitmq: /Server startup complete|started TCP listener/,
+  kafka: /Kafka Server started/,
+  // Of the JobManager and of the gateway; and a TaskManager is there when the JobManager knows it.
+  flink: /Rest endpoint listening at|Successful registration at resource manager/,
 }
 const UNSEEN_AFTER_MS = 10_000
 const UNSEEN_EVERY_MS = 2_000
 
+/** For one life of a container. */
 export function readinessOf(docker: Docker, container: Docker.Container, provider: ProviderName, part: ContainerPart, readyUrl: string | undefined): Readiness {
   if (readyUrl !== undefined) return { isReady: async () => (await httpStatus(readyUrl, 1_000)) === 200, everyMs: 15 }
   if (provider === 'node') return { isReady: async (saw) => saw(SAYS_READY), everyMs: 15 }
   const { check } = part
-  // As with Docker: who has no check is ready as soon as it runs.
-  if (check === undefined) return { isReady: async () => true, everyMs: 15 }
-  const command = checkCommand(check)
   const started = STARTED[provider]
   let dueMs: number | undefined
   const isDue = (): boolean => {
@@ -51,6 +55,11 @@ export function readinessOf(docker: Docker, container: Docker.Container, provide
     dueMs = nowMs + UNSEEN_EVERY_MS
     return true
   }
+  if (check === undefined) {
+    // As with Docker: who has no check is ready as soon as it runs; unless it is known to say so itself.
+    return { isReady: async (saw) => started === undefined || saw(started), everyMs: 15 }
+  }
+  const command = checkCommand(check)
   return {
     async isReady(saw) {
       if (started && !saw(started) && !isDue()) return false

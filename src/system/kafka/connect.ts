@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net'
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs'
 import type { Context } from '../context.ts'
 
@@ -14,6 +15,17 @@ export function bootstrapOf(context: Context<{ brokers?: unknown }>): string[] {
 }
 
 /**
+ * Connects to brokers where this process finds them. In containers they advertise the names of their services, which nobody outside can
+ * look up, and whoever judges from outside has addresses of its own for these names.
+ */
+export function reachBrokers(context: Context<{ brokers?: unknown }>): (advertised: { host: string; port: number; onConnect(): void }) => Socket {
+  return ({ host, port, onConnect }) => {
+    const isName = (BROKERS as readonly string[]).includes(host)
+    return connect({ ...(isName ? context.address(host) : { host, port }), noDelay: true }, onConnect)
+  }
+}
+
+/**
  * A kafkajs client. It retries for seconds by itself and tells of every attempt; here each message is logged once until something else is
  * said, and what it says of things that mend themselves not at all.
  */
@@ -27,6 +39,7 @@ export function connectKafka(context: Context<{ brokers?: unknown }>, purpose: s
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 8 },
     logLevel: logLevel.WARN,
     logCreator: () => logInto(context, purpose),
+    socketFactory: reachBrokers(context),
     ...more,
   })
 }

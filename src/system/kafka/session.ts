@@ -1,7 +1,7 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { logLevel, type Message, type Producer } from 'kafkajs'
 import type { Context } from '../context.ts'
-import { connectKafka } from './connect.ts'
+import { connectKafka, reachBrokers } from './connect.ts'
 
 /** A message whose partition is decided. */
 export interface Record extends Message {
@@ -54,15 +54,16 @@ export async function openSession(context: Context<{ brokers?: unknown }>, purpo
     // Only for its timers: there is nothing to be polite with.
     producer.disconnect().catch(() => {})
   }
+  const reach = reachBrokers(context)
   const kafka = connectKafka(context, purpose, {
     // Whoever keeps sessions says once that Kafka is away, and why.
     logLevel: logLevel.NOTHING,
     requestTimeout: ANSWER_WITHIN_MS,
     connectionTimeout: CONNECT_WITHIN_MS / 4,
     retry: { initialRetryTime: 20, maxRetryTime: 200, retries: 3 },
-    socketFactory({ host, port, onConnect }) {
+    socketFactory(advertised) {
       gone.signal.throwIfAborted()
-      const socket = connect({ host, port, noDelay: true }, onConnect)
+      const socket = reach(advertised)
       sockets.add(socket)
       socket.once('close', () => {
         sockets.delete(socket)

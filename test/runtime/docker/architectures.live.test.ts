@@ -6,20 +6,24 @@ import { thingsOf } from '../../../src/runtime/docker/removal.ts'
 import { ran } from '../../experiment/runs.ts'
 import { LONG, PATIENCE_MS, startEngine } from '../../docker/engine.ts'
 
-const started = await startEngine()
+const started = await startEngine([], LONG ? ['kafka', 'flink', 'clickhouse'] : [])
 const engine = typeof started === 'string' ? undefined : started
 afterAll(() => engine?.[Symbol.asyncDispose]())
 if (engine) Object.assign(process.env, engine.env)
 
-/** v2 has a test of its own. */
-const SHORT = ['v1', 'v4']
-const archs = LONG ? ['null', 'v0', ...SHORT] : SHORT
+/** v2 has a test of its own. What is killed comes back by its policy, or is started again. */
+const SHORT = [{ arch: 'v1' }, { arch: 'v4' }]
+const runs: { arch: string; fault?: string[] }[] = LONG
+  ? [{ arch: 'null' }, { arch: 'v0' }, ...SHORT, { arch: 'v3', fault: ['kill:taskmanager@3s'] }, { arch: 'v5', fault: ['kill:kafka@3s'] }]
+  : SHORT
+/** Of v3, eight virtual machines start on two cores. */
+const READY_WITHIN_MS = 180_000
 
-describe.skipIf(!engine)(`in containers, every event accounted for${typeof started === 'string' ? ` (skipped: ${started})` : ''}`, { timeout: PATIENCE_MS }, () => {
-  test.each(archs)('%s', async (arch) => {
+describe.skipIf(!engine)(`in containers, every event accounted for${typeof started === 'string' ? ` (skipped: ${started})` : ''}`, { timeout: 2 * PATIENCE_MS }, () => {
+  test.each(runs)('$arch $fault', async (options) => {
     const endpoint = { url: engine!.env.DOCKER_HOST!, from: 'the test', transport: { kind: 'unix' as const, path: engine!.socket } }
-    const runtime = createDocker(await connectEngine(endpoint, new AbortController().signal))
-    await using run = await ran({ arch, duration: '4' }, undefined, undefined, runtime)
+    const runtime = createDocker(await connectEngine(endpoint, new AbortController().signal), { readyWithinMs: READY_WITHIN_MS })
+    await using run = await ran({ duration: options.fault ? '8' : '4', ...options }, undefined, undefined, runtime)
     const accounting = run.record.state.accounting
     expect(accounting, JSON.stringify(run.events.at(-1))).toBeDefined()
     for (const kind of WRONGS) expect(accounting![kind], kind).toBe(0)

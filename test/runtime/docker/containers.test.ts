@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readStack } from '../../../src/runtime/compose.ts'
+import { basesOf } from '../../../src/runtime/docker/build.ts'
+import { explained } from '../../../src/runtime/docker/engine.ts'
 import { checkCommand, containerParts, type ContainerPart } from '../../../src/runtime/docker/container-part.ts'
 import { containerConfig } from '../../../src/runtime/docker/container-config.ts'
 import { exitOf } from '../../../src/runtime/docker/exits.ts'
@@ -124,5 +126,30 @@ describe('small parts', () => {
     const code = `import{a}from"./chunk-1.js";\nimport {\n  b,\n  c\n} from "@scope/pkg/sub";\nimport "side";\nimport def, * as all from "x";\nexport {\n  d\n} from "./chunk-2.js";\nconst text = 'import "no"'\nawait import("./lazy.js"); import('y')\nimport { z } from "node:fs";`
     expect(importsOf(code).sort()).toEqual(['./chunk-1.js', './chunk-2.js', './lazy.js', '@scope/pkg/sub', 'node:fs', 'side', 'x', 'y'])
     expect(['@scope/pkg/sub', 'pg', 'pg/lib/x'].map(packageOf)).toEqual(['@scope/pkg', 'pg', 'pg'])
+  })
+})
+
+describe('what an image is built on', () => {
+  it.each<[string, string, Record<string, string>, string[]]>([
+    ['as it stands there', 'FROM debian:12\nRUN true', {}, ['debian:12']],
+    ['a variable by its default', 'ARG BASE=flink:2.0.0-java17\nFROM ${BASE}\nARG MAVEN=x', {}, ['flink:2.0.0-java17']],
+    ['a variable that is given', 'ARG BASE="flink:2"\nfrom $BASE', { BASE: 'mirror:5000/flink:2' }, ['mirror:5000/flink:2']],
+    ['stages: those of its own are none to pull', 'FROM --platform=linux/amd64 maven:3 AS jars\nFROM jars AS more\nFROM scratch\nFROM debian:12', {}, ['maven:3', 'debian:12']],
+  ])('%s', (_, dockerfile, args, bases) => expect(basesOf(dockerfile, args)).toEqual(bases))
+
+  it('a recipe has its context as a path, and nothing that is not supported', () => {
+    expect(partOf('build: { context: images/x, network: host, args: { BASE: b } }').build).toEqual({ context: '/p/images/x', dockerfile: 'Dockerfile', network: 'host', args: { BASE: 'b' } })
+    expect(partOf('build: ./y').build).toMatchObject({ context: '/p/y', args: {} })
+    expect(() => partOf('build: { context: ., target: z }')).toThrow(/services\.s\.build: expected context and.*others are not supported/)
+  })
+})
+
+describe('what an engine says of a full disk', () => {
+  it.each([
+    ['in its JSON', { reason: 'server error', message: '(HTTP code 500) server error', json: { message: 'write /x: no space left on device' } }],
+    ['in the message alone, where the reply is a stream', { reason: 'server error', message: '(HTTP code 500) server error - write /x: no space left on device' }],
+    ['in the middle of the progress', new Error('failed to register layer: write /x: no space left on device')],
+  ])('%s', (_, error) => {
+    expect(String(explained(error, 'pulling x'))).toMatch(/disk is full \(while pulling x\)/)
   })
 })

@@ -21,6 +21,7 @@ const why = typeof started === 'string' ? ` (skipped: ${started})` : ''
 afterAll(() => engine?.[Symbol.asyncDispose]())
 if (engine) Object.assign(process.env, engine.env)
 
+const LATER = LONG ? '' : ' (skipped: only in npm run test:docker)'
 const TEARDOWN_MS = 20_000
 const WATCHDOG_MS = 15_000
 
@@ -112,13 +113,13 @@ describe.skipIf(!engine)(`Ctrl-C of a run in containers${why}`, { timeout: PATIE
     await endsInOrder(running)
   })
 
-  test.skipIf(!LONG)('in the middle of the load', async () => {
+  test.skipIf(!LONG)(`in the middle of the load${LATER}`, async () => {
     const running = inDocker('null')
     await running.until((event) => event.type === 'sample' && event.second > 1)
     await endsInOrder(running)
   })
 
-  test.skipIf(!LONG)('twice, while it is torn down: the watchdog removes the rest', async () => {
+  test.skipIf(!LONG)(`twice, while it is torn down: the watchdog removes the rest${LATER}`, async () => {
     const running = inDocker('v0')
     const runId = await runIdOf(running)
     await running.until((event) => event.type === 'sample')
