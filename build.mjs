@@ -16,6 +16,7 @@ const entryPoints = {
   'v0-thread': 'src/system/architectures/v0-redis-pubsub/thread.ts',
   injector: 'src/load/injector.ts',
   subscribers: 'src/load/subscribers.ts',
+  link: 'src/link/link.ts',
   watchdog: 'src/runtime/watchdog.ts',
   clickhouse: 'src/runtime/local/clickhouse-server.ts',
   'known-answer': 'src/selftest/known-answer.ts',

@@ -3,6 +3,7 @@ import tseslint from 'typescript-eslint'
 
 /** Imports point one way: cli → experiment → the parts → system. What a folder must not import: */
 const FORBIDDEN = {
+  link: ['cli', 'experiment', 'run', 'reports', 'load', 'faults', 'measure', 'scenarios', 'runtime', 'selftest', 'system', 'bench'],
   system: ['cli', 'experiment', 'run', 'reports', 'load', 'faults', 'measure', 'scenarios', 'runtime', 'selftest'],
   runtime: ['cli', 'experiment', 'reports', 'load', 'faults', 'scenarios', 'selftest'],
   load: ['cli', 'experiment', 'reports', 'faults', 'scenarios', 'runtime', 'selftest'],

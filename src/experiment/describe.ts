@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { linkedServices } from '../faults/check.ts'
 import { readMachineFacts } from '../measure/machine.ts'
 import { packageRoot } from '../runtime/entry.ts'
 import type { RunStarted } from '../run/events.ts'
@@ -10,6 +11,7 @@ import type { RunPlan } from './plan.ts'
 /** What is about to run, on what, and how to run it again. */
 export async function describeRun(plan: RunPlan): Promise<RunStarted> {
   const { architecture, scenario } = plan
+  const links = linkedServices(scenario.faults, plan.runtime.name)
   return {
     type: 'run-started',
     schemaVersion: 1,
@@ -23,6 +25,7 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     guarantee: architecture.guarantee(plan.knobs),
     faultExpectations: typeof architecture.faults === 'function' ? architecture.faults(plan.knobs) : architecture.faults,
     runtime: plan.runtime.name,
+    ...(links.length > 0 && { links }),
     seed: plan.seed,
     runTag: plan.runTag,
     ...(plan.history > 0 && { history: plan.history }),

@@ -1,14 +1,16 @@
-import { faultProblems } from '../faults/check.ts'
+import { faultProblems, type Targets } from '../faults/check.ts'
 import { parseFault } from '../faults/fault.ts'
 import { readComposeFiles } from '../runtime/compose-read.ts'
 import { readStack } from '../runtime/compose.ts'
+import { linkable } from '../runtime/links.ts'
 import type { Scenario, ScenarioFault } from '../scenarios/scenario.ts'
 import { envFromKnobs } from '../system/knobs.ts'
 
-/** What faults can be aimed at: every service that stays up, with its number of replicas. */
-export function targetsIn(composeFiles: readonly string[], knobs: Readonly<Record<string, string | number | boolean>>): Record<string, number> {
+/** What faults can be aimed at, in these compose files with these knobs. */
+export function targetsIn(composeFiles: readonly string[], knobs: Readonly<Record<string, string | number | boolean>>): Targets {
   const { services } = readStack(readComposeFiles([...composeFiles]), envFromKnobs(knobs))
-  return Object.fromEntries(Object.values(services).filter(({ oneShot }) => !oneShot).map(({ name, replicas }) => [name, replicas]))
+  const lasting = Object.values(services).filter(({ oneShot }) => !oneShot)
+  return { replicas: Object.fromEntries(lasting.map(({ name, replicas }) => [name, replicas])), linkable: linkable({ services }) }
 }
 
 /** `--fault` texts as data; what cannot be read goes to `problems`. */
@@ -22,7 +24,7 @@ export function parseFaults(texts: readonly string[], problems: string[]): Scena
 }
 
 /** The scenario with the added faults, all by time; what cannot be played goes to `problems`. */
-export function withFaults(scenario: Scenario, added: readonly ScenarioFault[], targets: () => Record<string, number>, problems: string[]): Scenario {
+export function withFaults(scenario: Scenario, added: readonly ScenarioFault[], targets: () => Targets, problems: string[]): Scenario {
   const faults = [...scenario.faults, ...added].sort((a, b) => a.atSeconds - b.atSeconds)
   if (faults.length === 0) return scenario
   const loadSeconds = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)

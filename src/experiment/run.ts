@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../measure/ledger-file.ts'
+import { linkedServices } from '../faults/check.ts'
 import { allowedLoss } from '../reports/allowed-loss.ts'
 import { howItDied, lastWords } from '../reports/deaths.ts'
 import { belonging } from '../reports/belonging.ts'
@@ -99,6 +100,7 @@ async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: Abo
     files: plan.composeFiles,
     env: { ...envFromKnobs(plan.knobs), LAB_SEED: String(plan.seed) },
     logDir: folder.logDir,
+    links: linkedServices(plan.scenario.faults, plan.runtime.name),
     signal,
     on(event) {
       emit(event)

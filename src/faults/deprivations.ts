@@ -3,9 +3,6 @@ import type { Fault } from './fault.ts'
 
 /** What can be taken from a container while it runs on: each is given back when the fault is over. */
 
-/** Silence in both directions, as when a switch fails: nobody is told, so connections stay open until somebody gives up. */
-export const partition: Fault = taking({ what: 'network' }, 'cut off from the network, for 10 s or <for>')
-
 /** A tenth more than it holds of its own is left to it: what it keeps of files goes, and who grows is killed by the kernel. */
 export const memory: Fault = taking({ what: 'memory', share: 1.1 }, 'left with little more memory than it holds, for 10 s or <for>')
 

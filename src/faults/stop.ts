@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import type { RunningService } from '../runtime/runtime.ts'
+import { bringBack } from './bring-back.ts'
 import type { Fault } from './fault.ts'
 
 /** An orderly stop: SIGTERM, and the time it asks for to finish what it has in hand. The lab starts it again. */
@@ -17,20 +17,5 @@ export const restart: Fault = {
 
 async function stopped(target: RunningService, signal: AbortSignal): Promise<AsyncDisposable> {
   await target.stop()
-  return {
-    async [Symbol.asyncDispose]() {
-      // What is about to be taken down is not brought up again, nor waited for.
-      if (signal.aborted) return
-      const back = target.start()
-      const done = new AbortController()
-      try {
-        await Promise.race([back, once(signal, 'abort', { signal: done.signal })])
-      } catch (error) {
-        if (!signal.aborted) throw error
-      } finally {
-        done.abort()
-        back.catch(() => undefined)
-      }
-    },
-  }
+  return { [Symbol.asyncDispose]: () => bringBack(() => target.start(), signal) }
 }

@@ -3,11 +3,11 @@ import type { RunningService } from '../runtime/runtime.ts'
 import type { ScenarioFault } from '../scenarios/scenario.ts'
 import { secondsOf } from './check.ts'
 import { faultText, type Fault, type FaultName } from './fault.ts'
-import { faults as registry } from './index.ts'
+import { faultOf } from './index.ts'
 
 export type FaultEvent =
-  | { type: 'fault-injected'; fault: string; service: string; replica: number; forMs?: number }
-  | { type: 'fault-healed'; fault: string; service: string; replica: number; tookMs: number }
+  | { type: 'fault-injected'; fault: string; service: string; replica: number; value?: string; forMs?: number }
+  | { type: 'fault-healed'; fault: string; service: string; replica: number; value?: string; tookMs: number }
   | { type: 'note'; level: 'warning'; says: string }
 
 export interface Playing {
@@ -56,16 +56,17 @@ export function playFaults(playing: Playing): AsyncDisposable {
 async function playOne(planned: ScenarioFault, playing: Playing, ended: AbortSignal): Promise<void> {
   const { emit, startAtMs, signal, clock = realClock } = playing
   if (!(await clock.wait(startAtMs + planned.atSeconds * 1_000 - clock.nowMs(), ended))) return
-  const { fault, service, replica } = planned
+  const { fault, service, replica, value } = planned
+  const { onLink } = faultOf(fault)
   const target = playing.services().find((one) => one.service === service && one.replica === replica)
-  if (target?.pid === undefined) {
+  if (target === undefined || (target.pid === undefined && !onLink)) {
     emit({ type: 'note', level: 'warning', says: `fault ${faultText(planned)} was not injected: ${service} ${replica} was not running` })
     return
   }
   const lastsSeconds = secondsOf(planned)
-  emit({ type: 'fault-injected', fault, service, replica, ...(lastsSeconds !== undefined && { forMs: lastsSeconds * 1_000 }) })
+  emit({ type: 'fault-injected', fault, service, replica, ...(value !== undefined && { value }), ...(lastsSeconds !== undefined && { forMs: lastsSeconds * 1_000 }) })
   const beganMs = clock.nowMs()
-  const broken = await (playing.faults?.[fault] ?? registry[fault]).start(target, lastsSeconds !== undefined, signal)
+  const broken = await (playing.faults?.[fault] ?? faultOf(fault)).start(target, lastsSeconds !== undefined, signal, value)
   if (lastsSeconds !== undefined) await clock.wait(beganMs + lastsSeconds * 1_000 - clock.nowMs(), ended)
   const liftedMs = clock.nowMs()
   try {
@@ -77,7 +78,7 @@ async function playOne(planned: ScenarioFault, playing: Playing, ended: AbortSig
   }
   // Killed, and the run is being ended: it stays away.
   if (signal.aborted && target.pid === undefined) return
-  emit({ type: 'fault-healed', fault, service, replica, tookMs: clock.nowMs() - liftedMs })
+  emit({ type: 'fault-healed', fault, service, replica, ...(value !== undefined && { value }), tookMs: clock.nowMs() - liftedMs })
 }
 
 const realClock: Clock = {

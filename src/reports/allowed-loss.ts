@@ -22,7 +22,7 @@ export interface AllowedLoss {
  * @param slowestMs largest latency of what was answered between two moments
  */
 export function allowedLoss(mayLose: Guarantee['mayLose'], outages: readonly Outage[], slowestMs: (fromMs: number, toMs: number) => number): AllowedLoss {
-  const excused = mayLose === false ? [] : outages.filter(({ service, how }) => mayLose.after.includes(service) && (how !== 'paused' || mayLose.evenPaused))
+  const excused = mayLose === false ? [] : outages.filter(({ service, how }) => mayLose.after.includes(service) && (how === 'paused' ? mayLose.evenPaused : how === 'cut' ? mayLose.evenCut : true))
   const reach = mayLose === false ? 0 : (mayLose.reachesBackMs ?? 'last-commit')
   const onMs = (service: string) => (mayLose === false ? 0 : (mayLose.reachesOnMs?.[service] ?? 0))
   /** Due time of the newest event that was stored when each outage began. */

@@ -6,6 +6,7 @@ import { table } from './table.ts'
 
 /** What was broken when, what clients saw of it, and whether that is what the architecture says. */
 export function faultSection(record: RunRecord, { faults }: Summary): string {
+  const { links = [] } = record.run
   const missing = neverInjected(record)
   if (faults.length === 0 && missing.length === 0) return ''
   const head = ['fault', 'at s', 'lasted s', 'ok', 'rejected', 'unknown', 'never sent', 'failed reads', 'recovered after s', 'as expected']
@@ -14,6 +15,7 @@ export function faultSection(record: RunRecord, { faults }: Summary): string {
     '## Faults',
     faults.length === 0 ? '' : table(head, faults.map(row), 1),
     faults.length === 0 ? '' : 'Events from the injection until clients had recovered: nothing failed any more and the backlog was back, for two seconds, counted from the moment the fault was lifted. One sample a second.',
+    links.length === 0 ? '' : `Between ${links.join(' and ')} and ${links.length === 1 ? 'its' : 'their'} clients stood a proxy of the lab for the whole run, before and after the faults too (${links.map((name) => `${name}-link`).join(', ')} among the services): compare with runs that had it as well.`,
     judged.join('\n'),
     missing.map((line) => `- ${line}`).join('\n'),
   ]

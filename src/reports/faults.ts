@@ -9,6 +9,7 @@ export interface FaultFigures {
   fault: string
   service: string
   replica: number
+  value?: string
   atSeconds: number
   /** As planned; absent: over at once. */
   forSeconds?: number
@@ -79,6 +80,7 @@ function judgeFault(fault: FaultState, untilMs: number, record: RunRecord): Faul
     fault: fault.fault,
     service: fault.service,
     replica: fault.replica,
+    ...(fault.value !== undefined && { value: fault.value }),
     atSeconds: seconds(fault.injectedAtMs - startMs),
     ...(fault.forMs !== undefined && { forSeconds: seconds(fault.forMs) }),
     ...(fault.healedAtMs !== undefined && { lastedSeconds: seconds(fault.healedAtMs - fault.injectedAtMs) }),

@@ -59,6 +59,7 @@ const fault = z.strictObject({
   fault: z.string(),
   service: z.string(),
   replica: z.int(),
+  value: z.string().optional().describe('How much of it: 200ms±50ms.'),
   atSeconds: z.number().describe('Since the load began.'),
   forSeconds: z.number().optional().describe('As planned; absent: over at once.'),
   lastedSeconds: z.number().optional(),
@@ -120,6 +121,7 @@ const mayLose = z.union([
     reachesBackMs: z.union([z.number(), z.enum(['last-commit', 'everything'])]).optional(),
     reachesOnMs: z.record(z.string(), z.number()).optional(),
     evenPaused: z.boolean().optional(),
+    evenCut: z.boolean().optional(),
   }),
 ])
 

@@ -31,9 +31,9 @@ export type RunEvent = { atMs: number } & (
   | { type: 'scaled'; service: string; from: number; to: number; says: string }
   | { type: 'alert'; alert: string; on: boolean; says: string }
   /** `forMs`: as planned, absent for one that is over at once. */
-  | { type: 'fault-injected'; fault: string; service: string; replica: number; forMs?: number }
+  | { type: 'fault-injected'; fault: string; service: string; replica: number; value?: string; forMs?: number }
   /** The service is ready again. `tookMs`: how long that took once the lab had lifted the fault. */
-  | { type: 'fault-healed'; fault: string; service: string; replica: number; tookMs: number }
+  | { type: 'fault-healed'; fault: string; service: string; replica: number; value?: string; tookMs: number }
   | { type: 'note'; level: 'info' | 'warning'; says: string }
   /** One round of attempts to cross borders between callers, as far as they were answered. `leaks`: those that must have been refused. */
   | { type: 'trespassed'; attempts: number; leaks: { tried: string; leaked: string }[] }
@@ -71,6 +71,8 @@ export interface RunStarted {
   /** What the architecture says its faults look like. */
   faultExpectations?: readonly FaultExpectation[]
   runtime: 'local' | 'docker'
+  /** Services whose clients reach them through a proxy of the lab's, because of the faults planned. */
+  links?: readonly string[]
   seed: number
   runTag: number
   /** Orders of history to be written before the load; absent: none. */

@@ -1,10 +1,14 @@
+import { isToxic } from '../link/toxic.ts'
 import type { RunEvent } from './events.ts'
 
 /** A stretch in which one replica of a service did not do its work. */
 export interface Outage {
   service: string
   replica: number
-  how: 'killed' | 'paused' | 'died'
+  /** `cut`: its clients could not reach it; it forgot nothing, and they may have had to find it again. */
+  how: 'killed' | 'paused' | 'died' | 'cut'
+  /** Of several at once on the way to it, which. */
+  by?: string
   fromMs: number
   /** When it was ready again; absent: not yet, or never. */
   toMs?: number
@@ -14,22 +18,30 @@ export interface Outage {
 export function outagesAfter(outages: readonly Outage[], event: RunEvent): readonly Outage[] {
   switch (event.type) {
     case 'fault-injected':
-      return [...outages, { service: event.service, replica: event.replica, how: isHang(event.fault) ? 'paused' : 'killed', fromMs: event.atMs }]
+      return [...outages, { service: event.service, replica: event.replica, how: howOf(event.fault), ...(isToxic(event.fault) && { by: event.fault }), fromMs: event.atMs }]
     case 'service-exited':
-      if (event.expected || outages.some((one) => isOpen(one, event) && one.how !== 'paused')) return outages
+      if (event.expected || outages.some((one) => isOpen(one, event) && isAway(one))) return outages
       return [...outages, { service: event.service, replica: event.replica, how: 'died', fromMs: event.atMs }]
     case 'service-ready':
-      return closed(outages, event, (one) => one.how !== 'paused')
+      return closed(outages, event, isAway)
     case 'fault-healed':
-      return closed(outages, event, (one) => (one.how === 'paused') === isHang(event.fault))
+      return closed(outages, event, (one) => (isToxic(event.fault) ? one.by === event.fault : one.by === undefined && isAway(one) === (howOf(event.fault) === 'killed')))
     default:
       return outages
   }
 }
 
 /** Faults that take nothing from what a service remembers: it stands still, or is slow, or cannot be reached. */
-export function isHang(fault: string): boolean {
-  return ['pause', 'partition', 'memory', 'cpu'].includes(fault)
+const HANGS = ['pause', 'memory', 'cpu', 'latency', 'bandwidth', 'slow-close']
+/** Of these, who break or silence connections, so that clients connect anew. */
+const CUTS = ['partition', 'reset', 'reset-reply', 'timeout']
+
+function howOf(fault: string): Outage['how'] {
+  return CUTS.includes(fault) ? 'cut' : HANGS.includes(fault) ? 'paused' : 'killed'
+}
+
+function isAway({ how }: Outage): boolean {
+  return how === 'killed' || how === 'died'
 }
 
 type Replica = Pick<Outage, 'service' | 'replica'>

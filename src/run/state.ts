@@ -63,6 +63,8 @@ export interface FaultState {
   fault: string
   service: string
   replica: number
+  /** How much of it. */
+  value?: string
   /** As planned; absent: over at once. */
   forMs?: number
   injectedAtMs: number
@@ -161,7 +163,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       }
     case 'fault-injected':
       return {
-        faults: [...state.faults, { fault: event.fault, service: event.service, replica: event.replica, forMs: event.forMs, injectedAtMs: event.atMs }],
+        faults: [...state.faults, { fault: event.fault, service: event.service, replica: event.replica, ...(event.value !== undefined && { value: event.value }), forMs: event.forMs, injectedAtMs: event.atMs }],
         services: event.fault === 'pause' ? withService(state, event, { status: 'paused' }) : state.services,
         log: appendLog(state, event.atMs, 'fault', `${faultLabel(event)} injected`),
       }
@@ -232,9 +234,9 @@ function searchChange({ probes, current }: SearchState, event: SearchEvent): Par
   }
 }
 
-/** `kill worker`, `kill api.2`: the same words in charts, lines and tables. */
-export function faultLabel({ fault, service, replica }: { fault: string; service: string; replica?: number }): string {
-  return `${fault} ${service}${(replica ?? 1) === 1 ? '' : `.${replica}`}`
+/** `kill worker`, `kill api.2`, `latency kafka 200ms`: the same words in charts, lines and tables. */
+export function faultLabel({ fault, service, replica, value }: { fault: string; service: string; replica?: number; value?: string }): string {
+  return `${fault} ${service}${(replica ?? 1) === 1 ? '' : `.${replica}`}${value === undefined ? '' : ` ${value}`}`
 }
 
 function isOpen(fault: FaultState, { service, replica }: { service: string; replica: number }): boolean {

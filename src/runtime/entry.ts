@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { MissingPrerequisite } from './errors.ts'
 
 /** Processes of our own, by the name of their built entry point. */
-export const ENTRIES = ['cli', 'service', 'injector', 'subscribers', 'watchdog', 'clickhouse'] as const
+export const ENTRIES = ['cli', 'service', 'injector', 'subscribers', 'link', 'watchdog', 'clickhouse'] as const
 export type Entry = (typeof ENTRIES)[number]
 
 /** The folder that holds package.json, whether this runs from src/ or from a chunk in dist/. */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Link } from '../link/client.ts'
 
 /** What services run on. Nothing here assumes that all of them share one host. */
 export interface Runtime {
@@ -17,6 +18,8 @@ export interface StackRequest {
   env: Record<string, string>
   /** Where `<service>.log` files go. */
   logDir: string
+  /** Services whose clients are to reach them through a proxy that can be told to be bad; none by default. */
+  links?: readonly string[]
   /** Fixed port of the api (`lab up`); otherwise random. */
   apiPort?: number
   signal: AbortSignal
@@ -84,6 +87,8 @@ export interface RunningService {
   start(): Promise<void>
   pause(): Promise<void>
   resume(): Promise<void>
+  /** The proxy in front of the whole service, where the run has one. */
+  link?: Link
   /** Of containers only: what can be taken from one. Disposing gives it back. */
   deprive?(of: Deprivation): Promise<AsyncDisposable>
 }

@@ -36,13 +36,15 @@ const expectation = z.strictObject({
 })
 
 /** What can be broken on purpose. */
-export const FAULTS = ['kill', 'pause', 'stop', 'restart', 'partition', 'memory', 'cpu'] as const
+export const FAULTS = ['kill', 'pause', 'stop', 'restart', 'partition', 'memory', 'cpu', 'latency', 'bandwidth', 'reset', 'reset-reply', 'timeout', 'slow-close'] as const
 
 const fault = z.strictObject({
   fault: z.enum(FAULTS),
   /** Compose service; its first replica unless `replica` says otherwise. */
   service: z.string(),
   replica: z.int().min(1).default(1),
+  /** Of those that can be more or less: `200ms±50ms`, `100kB/s`. */
+  value: z.string().optional(),
   /** Since the load's start; stretched with the phases by `--duration`. */
   atSeconds: z.number().nonnegative(),
   /** Never stretched: timeouts and back-offs do not stretch either. Absent: the fault's own default. */

@@ -33,6 +33,8 @@ export interface AllowedLoss {
   reachesOnMs?: Readonly<Record<string, number>>
   /** Does being paused count as going away? Default: no, as what is paused forgets nothing. */
   evenPaused?: boolean
+  /** Does losing the connections to it count as going away? Default: no, as who is cut off still has what it accepted. */
+  evenCut?: boolean
 }
 
 export interface AnalyticsQuery {

@@ -53,8 +53,8 @@ describe('reading a fault', () => {
 })
 
 describe('faults that cannot be played', () => {
-  const services = { api: 2, worker: 1, redis: 1 }
-  const problems = (...texts: string[]) => faultProblems(texts.map(read), services, 60)
+  const targets = { replicas: { api: 2, worker: 1, redis: 1 }, linkable: ['api', 'redis'] }
+  const problems = (...texts: string[]) => faultProblems(texts.map(read), targets, 60)
 
   test.each([
     [['kill:worker@20s', 'pause:redis@20s', 'kill:api.2@59.9s']],
@@ -81,6 +81,8 @@ describe('faults that cannot be played', () => {
 
 test('what only containers can lose is refused on plain processes, by name', () => {
   const planned = ['kill:worker@1s', 'partition:redis@2s', 'cpu:api@3s+1s', 'memory:api@6s', 'stop:worker@9s', 'restart:worker@30s'].map(read)
-  expect(beyondRuntime(planned, 'docker')).toEqual([])
-  expect(beyondRuntime(planned, 'local').map((says) => says.replace(/: it can.*/, ''))).toEqual(['fault partition:redis@2s', 'fault cpu:api@3s+1s', 'fault memory:api@6s'])
+  expect(beyondRuntime(planned, 'docker', [])).toEqual([])
+  const without = (linkable: string[]) => beyondRuntime(planned, 'local', linkable).map((says) => says.replace(/: (it|on plain).*/, ''))
+  expect(without(['redis'])).toEqual(['fault cpu:api@3s+1s', 'fault memory:api@6s'])
+  expect(without(['postgres'])).toEqual(['fault partition:redis@2s', 'fault cpu:api@3s+1s', 'fault memory:api@6s'])
 })

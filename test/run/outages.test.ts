@@ -7,6 +7,8 @@ const exited = { type: 'service-exited', ...worker, code: null, signal: 'SIGKILL
 const ready = { type: 'service-ready', ...worker, tookMs: 1 }
 const kill = { fault: 'kill', ...worker }
 const pause = { fault: 'pause', ...worker }
+const latency = { fault: 'latency', ...worker }
+const reset = { fault: 'reset', ...worker }
 const after = (...events: object[]) =>
   events.map((event, i) => ({ atMs: 100 * (i + 1), ...event }) as RunEvent).reduce<readonly Outage[]>(outagesAfter, [])
 
@@ -20,11 +22,18 @@ test.each([
   ['a stop on purpose is none', [{ ...exited, expected: true }, ready], []],
   ['another replica that gets ready ends nothing', [{ type: 'fault-injected', ...kill }, { ...ready, replica: 2 }], [{ ...worker, how: 'killed', fromMs: 100 }]],
   ['getting ready ends no pause', [{ type: 'fault-injected', ...pause }, ready], [{ ...worker, how: 'paused', fromMs: 100 }]],
+  [
+    'two at once on the way to it, each until it is healed itself',
+    [{ type: 'fault-injected', ...latency }, { type: 'fault-injected', ...reset }, { type: 'fault-healed', ...reset, tookMs: 0 }, { type: 'fault-healed', ...latency, tookMs: 0 }],
+    [{ ...worker, how: 'paused', by: 'latency', fromMs: 100, toMs: 400 }, { ...worker, how: 'cut', by: 'reset', fromMs: 200, toMs: 300 }],
+  ],
+  ['a death while its clients are cut off is an outage of its own', [{ type: 'fault-injected', ...reset }, { ...exited, expected: false }, ready], [{ ...worker, how: 'cut', by: 'reset', fromMs: 100 }, { ...worker, how: 'died', fromMs: 200, toMs: 300 }]],
   ['two kills', [{ type: 'fault-injected', ...kill }, ready, { type: 'fault-injected', ...kill }, ready], [{ ...worker, how: 'killed', fromMs: 100, toMs: 200 }, { ...worker, how: 'killed', fromMs: 300, toMs: 400 }]],
 ] as [string, object[], Outage[]][])('%s', (_, events, outages) => expect(after(...events)).toEqual(outages))
 
 test('what is cut off, squeezed or slowed forgets nothing; what is stopped does', () => {
   const how = (fault: string) => outagesAfter([], { atMs: 1, type: 'fault-injected', fault, service: 'redis', replica: 1 })[0]!.how
-  expect(['pause', 'partition', 'memory', 'cpu'].map(how)).toEqual(['paused', 'paused', 'paused', 'paused'])
+  for (const fault of ['pause', 'memory', 'cpu', 'latency', 'bandwidth', 'slow-close']) expect(how(fault), fault).toBe('paused')
+  for (const fault of ['partition', 'reset', 'reset-reply', 'timeout']) expect(how(fault), fault).toBe('cut')
   expect(['kill', 'stop', 'restart'].map(how)).toEqual(['killed', 'killed', 'killed'])
 })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { planRun, type RunOptions } from '../../experiment/plan.ts'
+import { targetsIn } from '../../experiment/plan-faults.ts'
 import { play } from '../../experiment/breakpoint.ts'
 import { beyondRuntime } from '../../faults/check.ts'
 import { appendJobSummary } from '../../reports/job-summary.ts'
@@ -21,7 +22,7 @@ export async function runCommand(scenario: string, options: Omit<RunOptions, 'sc
     if (formOf(options) !== 'picture') process.stderr.write(`lab: ${line}\n`)
   })
   const runtime = await chooseRuntime(asked, planned.composeFiles, interruptions.signal, (line) => process.stderr.write(`lab: ${line}\n`))
-  const beyond = beyondRuntime(planned.scenario.faults, runtime.name)
+  const beyond = beyondRuntime(planned.scenario.faults, runtime.name, targetsIn(planned.composeFiles, planned.knobs).linkable)
   if (beyond.length > 0) throw new LabError(EXIT.usage, beyond.join('\n'), '--runtime docker')
   const plan = { ...planned, runtime }
   const state = await show(play(plan, interruptions.signal), options, interruptions.interrupt, () => reportOf(join(plan.resultsDir, plan.runId)))

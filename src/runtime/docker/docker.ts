@@ -4,6 +4,7 @@ import { portVariables, readComposeFiles, readStack, type Stack } from '../compo
 import { bringUp, takeDown } from '../local/bring-up.ts'
 import { hostVariable } from '../local/provider.ts'
 import { createUndo } from '../local/undo.ts'
+import { controlPort, linkOf, planLinks, withLinks, type LinkPlan } from '../links.ts'
 import { runFolder } from '../run-folder.ts'
 import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
 import { startWatchdog } from '../watchdog-pipe.ts'
@@ -31,7 +32,7 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
   signal.throwIfAborted()
   // It becomes part of the names of containers, networks and volumes.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(runId)) throw new Error(`run id ${JSON.stringify(runId)}: letters, digits, dots, dashes and underscores only`)
-  const { stack, parts, variables } = readForDocker(request)
+  const { stack, parts, variables, links } = readForDocker(request)
   const { docker } = engine
   const emit = (event: RuntimeEvent): void => request.on(event)
 
@@ -55,7 +56,9 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
     const service = stack.services[name]!
     const image = service.image === undefined || service.image === LAB_IMAGE ? labImage : (built[service.image] ?? service.image)
     const fixed: Record<string, number> = replica === 1 && request.apiPort !== undefined && service.ports.API_PORT !== undefined ? { API_PORT: request.apiPort } : {}
-    return createContainerReplica({ engine, setting, service, part: parts[name]!, replica, image, fixed, logDir: request.logDir, exits, emit, readyWithinMs })
+    const made = createContainerReplica({ engine, setting, service, part: parts[name]!, replica, image, fixed, logDir: request.logDir, exits, emit, readyWithinMs })
+    made.link = linkOf(links, name, (link) => `http://${engine.reachAddress}:${replicas.find((one) => one.service === link.name)!.published[LINK_CONTROL]}`)
+    return made
   }
   for (const name of stack.order) for (let number = 1; number <= stack.services[name]!.replicas; number += 1) replicas.push(make(name, number))
   // All are made at once, and started as soon as what they depend on is ready: their making takes a tenth of a second each, and waits for nobody.
@@ -63,13 +66,34 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
   await bringUp(stack, replicas, signal)
 
   const addresses = addressesOf(stack, replicas, variables, engine)
-  return createDockerSystem({ engine, setting, stack, parts, replicas, make, addresses, labImage, logDir: request.logDir, down: undo.move() })
+  const api = links.find(({ isApi }) => isApi)
+  return createDockerSystem({ loadHost: api?.name, engine, setting, stack, parts, replicas, make, addresses, labImage, logDir: request.logDir, down: undo.move() })
 }
 
-function readForDocker(request: Pick<StackRequest, 'files' | 'env'>): { stack: Stack; parts: Record<string, ContainerPart>; variables: Record<string, number> } {
+/** Of a link, inside its container. */
+const LINK_CONTROL = 7_001
+
+interface ForDocker {
+  stack: Stack
+  parts: Record<string, ContainerPart>
+  variables: Record<string, number>
+  links: LinkPlan[]
+}
+
+function readForDocker(request: Pick<StackRequest, 'files' | 'env' | 'links'>): ForDocker {
   const files = readComposeFiles(request.files)
-  const stack = readStack(files, { ...imageVariables(process.env), ...request.env })
-  return { stack, parts: containerParts(stack, request.files), variables: portVariables(files) }
+  const env = { ...imageVariables(process.env), ...request.env }
+  const links = request.links?.length ? planLinks(readStack(files, env), request.links) : []
+  // Where there is a link, it is what clients find under the service's name.
+  const shown = Object.fromEntries(links.flatMap(({ isApi, variable, name }) => (isApi ? [] : [[hostVariable(variable), name]])))
+  const stack = withLinks(readStack(files, { ...env, ...shown }), links, (link) => ({
+    listen: `0.0.0.0:${link.port}`,
+    target: `${link.target}:${link.port}`,
+    control: `0.0.0.0:${LINK_CONTROL}`,
+    ports: { [controlPort(link)]: LINK_CONTROL },
+    raw: { entrypoint: ['node', '/lab/dist/link.js'] },
+  }))
+  return { stack, parts: containerParts(stack, request.files), variables: portVariables(files), links }
 }
 
 /** Images of one's own choice: `LAB_POSTGRES_IMAGE` and the like, and what they are built with. Nothing else of the caller's environment reaches the compose files. */

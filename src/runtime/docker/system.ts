@@ -18,6 +18,8 @@ export interface DockerSystemParts {
   replicas: ContainerReplica[]
   make(service: string, number: number): ContainerReplica
   addresses: Record<string, string>
+  /** By which name injectors and subscribers find the api, when not by its own. */
+  loadHost: string | undefined
   labImage: string
   logDir: string
   /** Ends everything that was set up before, in reverse order. */
@@ -27,7 +29,7 @@ export interface DockerSystemParts {
 const DU_LIMIT_MS = 10_000
 
 export function createDockerSystem(system: DockerSystemParts): System {
-  const { engine, setting, stack, replicas, make, addresses, labImage, logDir, down } = system
+  const { engine, setting, stack, replicas, make, addresses, loadHost, labImage, logDir, down } = system
   const running = replicas.filter(({ service }) => !stack.services[service]!.oneShot)
   const scaling = createScaling({ stack, replicas, running, make })
   const beside: AsyncDisposable[] = []
@@ -48,7 +50,7 @@ export function createDockerSystem(system: DockerSystemParts): System {
     },
     get loadUrl() {
       const { name, ports } = apiOr()
-      return `http://${name}:${ports.API_PORT}`
+      return `http://${loadHost ?? name}:${ports.API_PORT}`
     },
     async spawn(entry, env) {
       if (disposed) throw new Error(`cannot start ${entry}: the system is being taken down`)

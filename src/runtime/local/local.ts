@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { portVariables, readComposeFiles, readStack, type ComposeService, type ProviderName, type Stack } from '../compose.ts'
 import { endProcesses } from '../end-processes.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
+import { entryPath } from '../entry.ts'
+import { controlPort, linkOf, linkPort, planLinks, withLinks } from '../links.ts'
 import { makeRunFolder, removeRunFolder, runFolder } from '../run-folder.ts'
 import { processesOfRun, runMarks, self } from '../run-mark.ts'
 import type { Runtime, RuntimeEvent, StackRequest, System } from '../runtime.ts'
@@ -40,10 +42,16 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(runId)) throw new Error(`run id ${JSON.stringify(runId)}: letters, digits, dots, dashes and underscores only`)
   const files = readComposeFiles(request.files)
   await using undo = createUndo()
-  const reservation = undo.use(await reservePorts(Object.keys(portVariables(files)), request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
+  const links = request.links?.length ? planLinks(readStack(files, request.env), request.links) : []
+  const wanted = [...Object.keys(portVariables(files)), ...links.flatMap((link) => [linkPort(link), controlPort(link)])]
+  const reservation = undo.use(await reservePorts(wanted, request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
   const addresses = addressesOf(reservation.ports)
+  const at = (variable: string): string => `127.0.0.1:${addresses[variable]}`
   const dataFolder = join(runFolder(runId), SHARED_DATA)
-  const stack = readStack(files, { ...request.env, ...addresses, DATA_FOLDER: dataFolder })
+  // Where there is a link, it is what clients find under the service's name.
+  const shown = Object.fromEntries(links.flatMap((link) => (link.isApi ? [] : [[link.variable, addresses[linkPort(link)]!]])))
+  const read = readStack(files, { ...request.env, ...addresses, ...shown, DATA_FOLDER: dataFolder })
+  const stack = withLinks(read, links, (link) => ({ listen: at(linkPort(link)), target: at(link.variable), control: at(controlPort(link)), entry: entryPath('link') }))
   const chosen = chooseProviders(stack)
 
   mkdirSync(request.logDir, { recursive: true })
@@ -62,7 +70,9 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   const make = (name: string, replica: number): Replica => {
     const service = stack.services[name]!
     const logPath = join(request.logDir, service.replicas > 1 || replica > 1 ? `${name}-${replica}.log` : `${name}.log`)
-    return createReplica({ service, replica, backend: backends[name]!, logPath, marks, emit, tell: watchdog.tell, readyWithinMs })
+    const made = createReplica({ service, replica, backend: backends[name]!, logPath, marks, emit, tell: watchdog.tell, readyWithinMs })
+    made.link = linkOf(links, name, (link) => `http://${at(controlPort(link))}`)
+    return made
   }
   const preparing = stack.order.map(async (name) => {
     const service = stack.services[name]!
@@ -74,7 +84,8 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   for (const result of prepared) if (result.status === 'rejected') throw result.reason
   await bringUp(stack, replicas, signal)
 
-  return createSystem({ stack, replicas, make, addresses, folder, logDir: request.logDir, marks, tell: watchdog.tell, down: undo.move() })
+  const api = links.find(({ isApi }) => isApi)
+  return createSystem({ stack, replicas, make, addresses, loadPort: addresses[api ? linkPort(api) : 'API_PORT'], folder, logDir: request.logDir, marks, tell: watchdog.tell, down: undo.move() })
 }
 
 /** Fetches and makes ahead all that bringing these compose files up needs on this machine (`lab setup`). Idempotent. */

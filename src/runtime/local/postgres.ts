@@ -109,7 +109,9 @@ function primaryOf(service: ComposeService, { services, addresses }: Preparing):
   const { host, port } = onlyPort(followed, addresses)
   const who = login(followed)
   const slot = service.name.toLowerCase().replace(/[^a-z0-9_]/g, '_')
-  const conninfo = `host=${host} port=${port} user='${who.user.replace(/[\\']/g, '\\$&')}' application_name=${slot}`
+  // As it is told: through the proxy in front of the primary, where there is one.
+  const { PRIMARY_HOST = host, PRIMARY_PORT = String(port) } = service.environment
+  const conninfo = `host=${PRIMARY_HOST} port=${PRIMARY_PORT} user='${who.user.replace(/[\\']/g, '\\$&')}' application_name=${slot}`
   return { host, port, login: who, slot, settings: { primary_conninfo: conninfo, primary_slot_name: slot } }
 }
 

@@ -18,6 +18,8 @@ export interface SystemParts {
   /** A replica of the service, not started. */
   make(service: string, number: number): Replica
   addresses: Record<string, string>
+  /** Where injectors and subscribers find the api. */
+  loadPort: string | undefined
   folder: string
   logDir: string
   marks: Record<string, string>
@@ -26,25 +28,25 @@ export interface SystemParts {
   down: AsyncDisposable
 }
 
-export function createSystem({ stack, replicas, make, addresses, folder, logDir, marks, tell, down }: SystemParts): System {
+export function createSystem({ stack, replicas, make, addresses, loadPort, folder, logDir, marks, tell, down }: SystemParts): System {
   const running = replicas.filter(({ service }) => !stack.services[service]!.oneShot)
   const scaling = createScaling({ stack, replicas, running, make })
   const beside: AsyncDisposable[] = []
   let spawned = 0
   let disposed: Promise<void> | undefined
-  const apiUrl = (): string => {
-    if (!addresses.API_PORT) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
-    return `http://${addresses.API_HOST}:${addresses.API_PORT}`
+  const urlAt = (port: string | undefined): string => {
+    if (!port) throw new Error('no service of this stack has API_PORT among its x-lab.ports')
+    return `http://${addresses.API_HOST}:${port}`
   }
   return {
     env: addresses,
     services: running,
     scale: scaling.scale,
     get apiUrl() {
-      return apiUrl()
+      return urlAt(addresses.API_PORT)
     },
     get loadUrl() {
-      return apiUrl()
+      return urlAt(loadPort)
     },
     async spawn(entry, env) {
       if (disposed) throw new Error(`cannot start ${entry}: the system is being taken down`)

@@ -25,7 +25,7 @@ export const architecture = defineArchitecture({
   guarantee: (): Guarantee => ({
     level: 'at-most-once',
     says: `No event is stored or counted twice; lost may be ${LOST}.`,
-    mayLose: { after: ['consumer', 'redis'], says: LOST, reachesBackMs: 'last-commit', reachesOnMs: { redis: SUBSCRIBES_WITHIN_MS } },
+    mayLose: { after: ['consumer', 'redis'], says: LOST, reachesBackMs: 'last-commit', reachesOnMs: { redis: SUBSCRIBES_WITHIN_MS }, evenCut: true },
   }),
   setup: createFile,
   api: async (context) => createBackend(context),
