@@ -6,6 +6,7 @@ import { rate } from '../reports/searched.ts'
 import type { RunEvent } from '../run/events.ts'
 import type { ProbeResult } from '../run/search.ts'
 import { faultLabel, initialState, reduce, type RunState } from '../run/state.ts'
+import { whereText } from '../run/where.ts'
 import { bracketText, minutes } from './search-words.ts'
 import { clean } from './ui/cells.ts'
 import { errorRates, progress } from './ui/facts.ts'
@@ -72,7 +73,7 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
     case 'run-started':
       return [
         `run ${clean(event.runId)}: ${event.scenario.id} on ${event.architecture} (${clean(event.title)}), ` +
-          `${event.runtime}, ${event.scenario.search ? 'first' : 'base'} rate ${count(event.baseRate)}/s, seed ${event.seed}`,
+          `${clean(whereText(event))}, ${event.scenario.search ? 'first' : 'base'} rate ${count(event.baseRate)}/s, seed ${event.seed}`,
       ]
     case 'stage':
       return [`stage ${event.stage}`]

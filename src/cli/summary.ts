@@ -2,6 +2,7 @@ import type { Glyphs } from '../reports/chart.ts'
 import { searchChart } from '../reports/search-chart.ts'
 import { p99LimitOf } from '../reports/searched.ts'
 import { faultLabel, type RunState, type SearchState } from '../run/state.ts'
+import { whereText } from '../run/where.ts'
 import { bracketText, tally } from './search-words.ts'
 import { clean, lineCells, paintLine, wrapWords, type Line, type Span } from './ui/cells.ts'
 import { failures, stamp } from './ui/facts.ts'
@@ -80,7 +81,7 @@ function headline({ run, verdict, ended }: RunState, width: number): Line[] {
   const what: Span[] = run
     ? [
         ` ${clean(run.scenario.id)} on ${clean(run.architecture)}`,
-        { text: ` · ${clean(run.title)} · ${run.runtime} · ${clean(run.runId)}`, style: 'dim' },
+        { text: ` · ${clean(run.title)} · ${clean(whereText(run))} · ${clean(run.runId)}`, style: 'dim' },
       ]
     : [' no run began']
   const line: Line = [{ text: `${symbol} ${word}`, style }, ...what]

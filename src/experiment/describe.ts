@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { linkedServices } from '../faults/check.ts'
 import { readMachineFacts } from '../measure/machine.ts'
 import { packageRoot } from '../runtime/entry.ts'
+import { placeOf } from '../runtime/external/external.ts'
 import type { RunStarted } from '../run/events.ts'
 import type { RunPlan } from './plan.ts'
 
@@ -22,10 +23,11 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     title: architecture.title,
     flow: architecture.flow,
     knobs: plan.knobs,
-    guarantee: architecture.guarantee(plan.knobs),
+    guarantee: guaranteeOf(plan),
     faultExpectations: typeof architecture.faults === 'function' ? architecture.faults(plan.knobs) : architecture.faults,
     runtime: plan.runtime.name,
     ...(links.length > 0 && { links }),
+    ...(plan.external.length > 0 && { external: plan.external.map(({ service, external }) => ({ service, at: placeOf(external) })) }),
     seed: plan.seed,
     runTag: plan.runTag,
     ...(plan.history > 0 && { history: plan.history }),
@@ -34,6 +36,13 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     machine: { ...readMachineFacts(), placement: 'injector, subscribers, lab and system share all cores' },
     git: await gitState(),
   }
+}
+
+/** What servers of others keep is their business: the lab can only say that it did not set it. */
+function guaranteeOf({ architecture, knobs, external }: RunPlan): RunStarted['guarantee'] {
+  const guarantee = architecture.guarantee(knobs)
+  if (external.length === 0) return guarantee
+  return { ...guarantee, says: `${guarantee.says} What ${external.map(({ service }) => service).join(' and ')} keeps in a crash is as that server is configured, not as the lab would have it.` }
 }
 
 async function ownVersion(): Promise<string> {

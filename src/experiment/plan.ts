@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { MAX_HISTORY } from '../load/history.ts'
 import { MAX_RUN_TAG } from '../load/order-id.ts'
+import type { Replaced } from '../runtime/external/stack.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { packageRoot } from '../runtime/entry.ts'
 import { scenarios } from '../scenarios/index.ts'
@@ -13,6 +14,7 @@ import { defaultKnobs, knobProblemLine, parseKnobs } from '../system/knobs.ts'
 import { LabError, EXIT } from '../run/errors.ts'
 import { withAutoscale } from './autoscale.ts'
 import { cannotBeFilled, idsOfThose } from './history.ts'
+import { externalsFor, faultsOnOthers } from './plan-external.ts'
 import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
 import { isScenarioFile, readScenarioFile } from './scenario-file.ts'
 import { suggest } from '../system/suggest.ts'
@@ -28,6 +30,8 @@ export interface RunPlan {
   baseRate: number
   runtime: Runtime
   composeFiles: string[]
+  /** Servers of others that stand in for services. */
+  external: readonly Replaced[]
   resultsDir: string
   seed: number
   runTag: number
@@ -100,6 +104,8 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     scenario && architecture && options.compose.every((file) => existsSync(file))
       ? withFaults(adjusted(scenario, { duration, connections, subscribers, retries }), faults, () => targetsIn(files, knobs), problems)
       : undefined
+  const external = architecture === undefined || !options.compose.every((file) => existsSync(file)) ? [] : externalsFor(architecture, knobs, files, process.env, problems)
+  problems.push(...faultsOnOthers(played?.faults ?? [], external))
   if (problems.length > 0 || played === undefined || scenario === undefined || architecture === undefined) {
     throw new LabError(EXIT.usage, problems.join('\n'), `lab list shows architectures, scenarios and knobs${isScenarioFile(options.scenario) ? '; docs/scenarios.md, what a scenario of one\'s own may say' : ''}`)
   }
@@ -112,6 +118,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     baseRate: rate ?? scenario.baseRate,
     runtime,
     composeFiles: files,
+    external,
     resultsDir: resolve(options.results),
     seed: seed ?? randomInt(2 ** 31),
     runTag: randomInt(1, MAX_RUN_TAG + 1),

@@ -11,6 +11,7 @@ import { EXIT, LabError } from '../run/errors.ts'
 import type { RunEvent, Stage } from '../run/events.ts'
 import type { RunFolder } from '../run/folder.ts'
 import { readRecord, slowestMs } from '../run/record.ts'
+import { upWith } from '../runtime/external/up.ts'
 import type { System } from '../runtime/runtime.ts'
 import { createContext } from '../system/context.ts'
 import { envFromKnobs } from '../system/knobs.ts'
@@ -19,6 +20,7 @@ import { drive } from './drive.ts'
 import type { Emit } from './emit.ts'
 import { writeHistory } from './history.ts'
 import type { RunPlan } from './plan.ts'
+import { serversOf } from './plan-external.ts'
 import { recorded, type Recording } from './recorded.ts'
 import { settle } from './settle.ts'
 
@@ -95,7 +97,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
 /** Starts the stack; a service that dies by itself and stays dead ends the run, with its last words. */
 async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: AbortController, signal: AbortSignal): Promise<System> {
   const restarts = new Map<string, number>()
-  return plan.runtime.up({
+  return upWith(plan.runtime, serversOf(plan.external), {
     runId: plan.runId,
     files: plan.composeFiles,
     env: { ...envFromKnobs(plan.knobs), LAB_SEED: String(plan.seed) },

@@ -4,6 +4,7 @@ import { lineChart } from './chart.ts'
 import { deathSentences } from './deaths.ts'
 import { eventTable } from './event-table.ts'
 import { faultLabel } from '../run/state.ts'
+import { whereText } from '../run/where.ts'
 import { faultSection } from './fault-table.ts'
 import { insideSection } from './inside-table.ts'
 import { int, mib, ms, num, percentileCells } from './numbers.ts'
@@ -91,13 +92,13 @@ function validityLine({ validity }: Summary): string {
 }
 
 /** What ran, in words, and with what. */
-export function how({ run }: Pick<RunRecord, 'run'>, summary: Pick<Summary, 'runtime' | 'seed' | 'history'>): string {
+export function how({ run }: Pick<RunRecord, 'run'>, summary: Pick<Summary, 'history'>): string {
   const knobs = Object.entries(run.knobs).map(([name, value]) => `${name}=${value}`)
   return [
     `**${run.title}**`,
     `\`\`\`text\n${run.flow}\n\`\`\``,
     `Guarantee: ${run.guarantee.level}. ${run.guarantee.says} A kill of a process keeps the machine's page cache: what was tested is durability against crashes of processes, not against power loss.`,
-    `Knobs: ${knobs.length === 0 ? 'none' : knobs.map((knob) => `\`${knob}\``).join(' ')} · base rate ${run.baseRate}/s · runtime ${summary.runtime} · seed ${run.seed}`,
+    `Knobs: ${knobs.length === 0 ? 'none' : knobs.map((knob) => `\`${knob}\``).join(' ')} · base rate ${run.baseRate}/s · runtime ${whereText(run)} · seed ${run.seed}`,
     ...(summary.history === undefined ? [] : [historyLine(summary.history)]),
   ].join('\n\n')
 }

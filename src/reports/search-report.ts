@@ -12,7 +12,7 @@ export function searchReport(record: RunRecord, summary: SearchSummary): string 
   return [
     `# ${record.run.scenario.title}: ${record.run.architecture}`,
     answer(summary, record),
-    how(record, { runtime: summary.runtime, seed: summary.seed }),
+    how(record, {}),
     ...(summary.historyOrders === undefined ? [] : [`History: ${int(summary.historyOrders)} orders, written anew for every probe.`]),
     chart(summary, record),
     probeTable(summary),

@@ -134,6 +134,7 @@ export const summarySchema = z
     knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     guarantee: z.strictObject({ level: z.enum(['none', 'at-most-once', 'at-least-once', 'effectively-once']), says: z.string(), mayLose }),
     runtime: z.string(),
+    external: z.array(z.strictObject({ service: z.string(), at: z.string() })).readonly().optional().describe('Services that somebody else runs, and where; absent: none.'),
     seed: z.int(),
     baseRate: z.number().describe('Arrivals per second at rate 1.'),
     commandLine: z.string(),

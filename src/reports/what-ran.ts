@@ -10,6 +10,8 @@ export interface WhatRan {
   knobs: RunStarted['knobs']
   guarantee: RunStarted['guarantee']
   runtime: string
+  /** Services that somebody else ran. */
+  external?: RunStarted['external']
   seed: number
   commandLine: string
   status: RunStatus | 'running'
@@ -28,6 +30,7 @@ export function whatRan({ run, state }: Pick<RunRecord, 'run' | 'state'>, servic
     knobs: run.knobs,
     guarantee: run.guarantee,
     runtime: run.runtime,
+    ...(run.external && { external: run.external }),
     seed: run.seed,
     commandLine: run.commandLine,
     status: state.ended?.status ?? (state.verdict === undefined ? 'running' : 'complete'),

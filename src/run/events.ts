@@ -73,6 +73,8 @@ export interface RunStarted {
   runtime: 'local' | 'docker'
   /** Services whose clients reach them through a proxy of the lab's, because of the faults planned. */
   links?: readonly string[]
+  /** Services that somebody else runs, and where, without account and password. Absent: the lab ran all of them. */
+  external?: readonly { service: string; at: string }[]
   seed: number
   runTag: number
   /** Orders of history to be written before the load; absent: none. */

@@ -20,6 +20,8 @@ export interface StackRequest {
   logDir: string
   /** Services whose clients are to reach them through a proxy that can be told to be bad; none by default. */
   links?: readonly string[]
+  /** Services that somebody else runs: they are not started, and processes of ours are told of them by these variables. */
+  external?: { services: readonly string[]; env: Readonly<Record<string, string>> }
   /** Fixed port of the api (`lab up`); otherwise random. */
   apiPort?: number
   signal: AbortSignal

@@ -1,5 +1,5 @@
 import type { Context } from './context.ts'
-import { closeRedis, connectRedis } from './redis.ts'
+import { channelOf, closeRedis, connectRedis } from './redis.ts'
 
 /** Without Redis nobody tells of changes: then it is as if it were told so often. */
 const BLIND_MS = 1_000
@@ -16,7 +16,7 @@ export function listenForChanges(context: Context, channel: string): Changes {
   redis.on('message', tell)
   redis.on('ready', () => {
     // Whatever was told while it was away is lost: look.
-    redis.subscribe(channel).then(tell, () => {})
+    redis.subscribe(channelOf(redis, channel)).then(tell, () => {})
   })
   const blind = setInterval(() => {
     if (redis.status !== 'ready') tell()

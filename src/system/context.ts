@@ -5,6 +5,8 @@ export interface Context<Knobs = Record<string, unknown>> {
   knobs: Knobs
   /** Host and port of a backend, from `<NAME>_HOST` / `<NAME>_PORT`: `address('redis')`. Throws when unset, naming the variables. */
   address(backend: string): { host: string; port: number }
+  /** How to get into a backend, and which part of it is ours: nothing but {@link Access.namespace} is given where the lab runs it itself. */
+  access(backend: string): Access
   /** The folder whose files all services see, from `LAB_DATA`. Throws when unset. */
   dataFolder(): string
   /** One line to this service's log. */
@@ -15,12 +17,46 @@ export interface Context<Knobs = Record<string, unknown>> {
   signal: AbortSignal
 }
 
+/** From `<NAME>_USER`, `<NAME>_PASSWORD` and so on, which are set of a server that is not the lab's. */
+export interface Access {
+  user?: string
+  password?: string
+  database?: string
+  /** Where there are several: `host:port` of each, with commas between them. */
+  hosts?: string
+  /** Begins the name of everything that is made there, or is the schema, vhost or database that holds it; empty on a server of one's own. */
+  namespace: string
+  /** `encrypt`: whoever has whichever certificate. */
+  tls: 'off' | 'encrypt' | 'verify'
+  /** In PEM: who signs certificates, where that is nobody whom everybody knows. */
+  ca?: string
+}
+
 type Env = Record<string, string | undefined>
+
+const variableOf = (backend: string): string => backend.toUpperCase().replaceAll('-', '_')
+
+export function accessFrom(env: Env): Context['access'] {
+  return (backend) => {
+    const name = variableOf(backend)
+    const given = (part: string): string | undefined => env[`${name}_${part}`] || undefined
+    const tls = given('TLS')
+    return {
+      user: given('USER'),
+      password: given('PASSWORD'),
+      database: given('DATABASE'),
+      hosts: given('HOSTS'),
+      namespace: given('NAMESPACE') ?? '',
+      tls: tls === 'encrypt' || tls === 'verify' ? tls : 'off',
+      ca: given('CA'),
+    }
+  }
+}
 
 /** Addresses from `<NAME>_HOST` / `<NAME>_PORT`; `-` in a name becomes `_`. */
 export function addressesFrom(env: Env): Context['address'] {
   return (backend) => {
-    const name = backend.toUpperCase().replaceAll('-', '_')
+    const name = variableOf(backend)
     const host = env[`${name}_HOST`]
     const port = Number(env[`${name}_PORT`])
     if (!host) throw new Error(`${name}_HOST is not set: the host of ${backend}, such as 127.0.0.1`)
@@ -74,6 +110,7 @@ export function createContext<Knobs>(
   return {
     knobs: parts.knobs,
     address: addressesFrom(parts.env),
+    access: accessFrom(parts.env),
     dataFolder: () => dataFolderFrom(parts.env),
     log: parts.log ?? (() => {}),
     failpoint: failpointFrom(parts.env, parts.role ?? ''),

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Dashboard } from './dashboard.ts'
-import { luaScript } from './redis.ts'
+import { channelOf, luaScript } from './redis.ts'
 
 /** Absolute figures, and only ever larger ones: whoever projects may finish in any order. Returns 1 when it wrote. */
 const SHOW = `
@@ -23,5 +23,5 @@ export interface Projection {
  */
 export function createProjection(redis: Redis, key: string, channel?: string, message?: string): Projection {
   const run = luaScript(redis, SHOW)
-  return { show: async (dashboard) => (await run([key], [dashboard.version, JSON.stringify(dashboard), channel ?? '', message ?? dashboard.version])) === 1 }
+  return { show: async (dashboard) => (await run([key], [dashboard.version, JSON.stringify(dashboard), channel === undefined ? '' : channelOf(redis, channel), message ?? dashboard.version])) === 1 }
 }

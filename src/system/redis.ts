@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Context } from './context.ts'
+import { tlsOf } from './tls.ts'
 
 /**
  * A connection that never hides an outage: nothing is queued while it is away, nothing is sent twice on reconnecting
@@ -8,9 +9,16 @@ import type { Context } from './context.ts'
  */
 export function connectRedis(context: Context, purpose: string, more: RedisOptions = {}): Redis {
   const { host, port } = context.address('redis')
+  const { user, password, database, namespace, ...tls } = context.access('redis')
+  const secured = tlsOf(tls)
   const redis = new Redis({
     host,
     port,
+    username: user,
+    password,
+    db: Number(database ?? 0),
+    keyPrefix: namespace === '' ? '' : `${namespace}:`,
+    ...(secured && { tls: secured }),
     connectionName: purpose,
     protocol: 2,
     disableClientInfo: true,
@@ -32,6 +40,11 @@ export function connectRedis(context: Context, purpose: string, more: RedisOptio
     away = false
   })
   return redis
+}
+
+/** What a channel is called in Redis: ioredis puts its prefix before keys, and leaves channels as they are. */
+export function channelOf(redis: Redis, name: string): string {
+  return `${redis.options.keyPrefix ?? ''}${name}`
 }
 
 /** Redis answered with an error, so the command had no effect (scripts here write only after their last check). */

@@ -1,6 +1,8 @@
 import { EXIT, LabError } from '../../run/errors.ts'
 import { findEndpoint, surroundings } from '../../runtime/docker/endpoint.ts'
 import type { Thing } from '../../runtime/docker/removal.ts'
+import { cleanExternal, type Leavings } from '../../runtime/external/leftovers.ts'
+import { readExternals } from '../../runtime/external/read-urls.ts'
 import { clean, findLeftovers, type Leftover } from '../../runtime/leftovers.ts'
 
 export async function cleanCommand(options: { dryRun?: boolean }): Promise<void> {
@@ -9,11 +11,22 @@ export async function cleanCommand(options: { dryRun?: boolean }): Promise<void>
   const leftovers = findLeftovers()
   const failed = dryRun ? [] : await clean(leftovers)
   const engine = await cleanEngines(dryRun, did)
-  const lines = [...leftovers.map((one) => render(one, did)), ...engine.lines]
-  process.stdout.write(lines.length === 0 ? 'nothing is left of dead runs\n' : lines.join(''))
+  // After the processes, which might write something again.
+  const elsewhere = await cleanElsewhere(dryRun)
+  const lines = [...leftovers.map((one) => render(one, did)), ...engine.lines, ...elsewhere.lines.map((line) => `${line}\n`)]
+  process.stdout.write(lines.length === 0 && elsewhere.failed.length === 0 ? 'nothing is left of dead runs\n' : lines.join(''))
   for (const note of engine.notes) process.stderr.write(note)
   const all = [...failed, ...engine.failed]
+  if (elsewhere.failed.length > 0) throw new LabError(all.length > 0 ? EXIT.internal : EXIT.prerequisite, [...all, ...elsewhere.failed].join('\n'))
   if (all.length > 0) throw new LabError(EXIT.internal, all.join('\n'))
+}
+
+/** What is on servers of others. */
+async function cleanElsewhere(dryRun: boolean): Promise<Leavings> {
+  const problems: string[] = []
+  const externals = readExternals(process.env, problems)
+  if (problems.length > 0) throw new LabError(EXIT.usage, problems.join('\n'))
+  return cleanExternal(externals, dryRun)
 }
 
 function render({ runId, processes, folders }: Leftover, did: string): string {

@@ -7,7 +7,7 @@ import { createContext } from '../../system/context.ts'
 import { defaultKnobs } from '../../system/knobs.ts'
 import { suggest } from '../../system/suggest.ts'
 import { onInterruption } from '../interruption.ts'
-import { listKept } from '../keeper.ts'
+import { envOf, listKept } from '../keeper.ts'
 import { count } from '../ui/format.ts'
 
 interface DlqOptions {
@@ -28,7 +28,7 @@ export async function dlqCommand(action: string, ids: string[], options: DlqOpti
   const kept = (await listKept()).find((one) => one.arch === options.arch)
   if (kept === undefined) throw new LabError(EXIT.usage, `${options.arch} is not up`, `lab up --arch ${options.arch}`)
   using interruptions = onInterruption((line) => process.stderr.write(`lab: ${line}\n`), 'what was done stays done, the rest stays where it is')
-  const context = createContext({ env: kept.env, knobs: kept.knobs ?? defaultKnobs(architecture), signal: interruptions.signal })
+  const context = createContext({ env: envOf(kept), knobs: kept.knobs ?? defaultKnobs(architecture), signal: interruptions.signal })
   await using letters = await architecture.deadLetters!(context)
   const chosen = options.all === true ? undefined : ids
   try {

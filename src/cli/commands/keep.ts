@@ -1,12 +1,14 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
+import { externalsFor, serversOf } from '../../experiment/plan-external.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { cacheDir } from '../../runtime/cache.ts'
+import { upWith } from '../../runtime/external/up.ts'
 import { self } from '../../runtime/run-mark.ts'
 import { envFromKnobs } from '../../system/knobs.ts'
-import { forget, remember, type KeeperMessage, type Kept } from '../keeper.ts'
+import { forget, remember, withoutSecrets, type KeeperMessage, type Kept } from '../keeper.ts'
 
 /** The keeper: brings a system up, tells `lab up` about it, and holds it until SIGTERM. */
 export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string }): Promise<void> {
@@ -24,7 +26,7 @@ export async function keepCommand(options: { arch: string; port: string; set: st
     await mkdir(logDir, { recursive: true })
     const files = [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
     const runtime = await chooseRuntime(askedRuntime(options.runtime), files, stop.signal, () => undefined)
-    await using system = await runtime.up({
+    await using system = await upWith(runtime, serversOf(externalsFor(architecture, knobs, files, process.env, [])), {
       runId,
       files,
       env: envFromKnobs(knobs),
@@ -33,7 +35,7 @@ export async function keepCommand(options: { arch: string; port: string; set: st
       signal: stop.signal,
       on: (event) => tell({ type: 'event', event }),
     })
-    const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: system.env, logDir, knobs }
+    const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: withoutSecrets(system.env), logDir, knobs }
     await remember(kept)
     tell({ type: 'up', kept })
     await untilAborted(stop.signal)

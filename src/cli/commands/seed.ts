@@ -8,7 +8,7 @@ import { EXIT, LabError } from '../../run/errors.ts'
 import { dataBase } from '../../runtime/run-folder.ts'
 import { createContext } from '../../system/context.ts'
 import { defaultKnobs } from '../../system/knobs.ts'
-import { listKept, type Kept } from '../keeper.ts'
+import { envOf, listKept, type Kept } from '../keeper.ts'
 import { onInterruption } from '../interruption.ts'
 import { clock, count } from '../ui/format.ts'
 
@@ -31,7 +31,7 @@ export async function seedCommand(options: SeedOptions): Promise<void> {
   checkSpace(orders, dataBase())
   using interruptions = onInterruption((line) => process.stderr.write(`lab: ${line}\n`), 'what was written stays, the system goes on')
   const { signal } = interruptions
-  const context = createContext({ env: kept.env, knobs: kept.knobs ?? defaultKnobs(architecture), signal })
+  const context = createContext({ env: envOf(kept), knobs: kept.knobs ?? defaultKnobs(architecture), signal })
   const toMs = Date.now()
   const history = historyOf({ orders, seed, days, toMs, ...freshRange(orders, toMs, randomInt(MAX_SOURCE + 1)) })
   const callers = (await architecture.callers?.(context)) ?? []

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
+import { externalsFor } from '../../experiment/plan-external.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { entryPath } from '../../runtime/entry.ts'
@@ -9,7 +10,7 @@ import type { RuntimeEvent } from '../../runtime/runtime.ts'
 import type { Architecture, Caller } from '../../system/architecture.ts'
 import { createContext } from '../../system/context.ts'
 import { fetchLine } from '../fetch-line.ts'
-import { listKept, type Kept, type KeeperMessage } from '../keeper.ts'
+import { envOf, listKept, type Kept, type KeeperMessage } from '../keeper.ts'
 
 export async function upCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string; json?: boolean }): Promise<void> {
   const asked = askedRuntime(options.runtime)
@@ -23,6 +24,8 @@ export async function upCommand(options: { arch: string; port: string; set: stri
   if (already !== undefined) throw new LabError(EXIT.usage, `${options.arch} is up already, at ${already.url}`, `lab down --arch ${options.arch}`)
 
   const files = [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+  externalsFor(architecture, knobs, files, process.env, problems)
+  if (problems.length > 0) throw new LabError(EXIT.usage, problems.join('\n'))
   const { name } = await chooseRuntime(asked, files, new AbortController().signal, (line) => process.stderr.write(`lab: ${line}\n`))
   const words = ['keep', '--runtime', name, '--arch', options.arch, '--port', options.port, ...options.set.flatMap((pair) => ['--set', pair]), ...options.compose.flatMap((file) => ['--compose', file])]
   const keeper = spawn(process.execPath, [entryPath('cli'), ...words], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
@@ -40,7 +43,7 @@ export async function upCommand(options: { arch: string; port: string; set: stri
  * whoever needs them again asks again.
  */
 async function tenantOf(architecture: Architecture, kept: Kept): Promise<Caller | undefined> {
-  const context = createContext({ env: kept.env, knobs: kept.knobs, signal: new AbortController().signal })
+  const context = createContext({ env: envOf(kept), knobs: kept.knobs, signal: new AbortController().signal })
   const [caller] = (await architecture.callers?.(context)) ?? []
   return caller?.owner === undefined ? undefined : caller
 }

@@ -9,7 +9,7 @@ export interface Difference {
   forbidden: boolean
 }
 
-type Described = Pick<RunStarted, 'scenario' | 'baseRate' | 'history' | 'machine' | 'runtime' | 'architecture' | 'knobs' | 'versions' | 'git'>
+type Described = Pick<RunStarted, 'scenario' | 'baseRate' | 'history' | 'machine' | 'runtime' | 'external' | 'architecture' | 'knobs' | 'versions' | 'git'>
 
 /** Every difference but seed and time. What is compared (architecture, knobs, code, versions, runtime) may differ; work and machine must not. */
 export function differencesBetween(base: Described, head: Described): Difference[] {
@@ -18,6 +18,7 @@ export function differencesBetween(base: Described, head: Described): Difference
     ...differing('base rate', base.baseRate, head.baseRate),
     ...differing('history', base.history ?? 0, head.history ?? 0),
     ...differing('machine', machineOf(base), machineOf(head)),
+    ...differing('services of others', othersOf(base), othersOf(head)),
   ]
   const allowed = [
     ...differing('architecture', base.architecture, head.architecture),
@@ -39,6 +40,11 @@ function workOf({ title: _title, says: _says, expectations: _expectations, ...wo
 /** Memory in GiB: what a virtual machine sees of it changes by some pages from boot to boot. */
 function machineOf({ machine }: Described): object {
   return { cpu: machine.cpuModel, cores: machine.cores, memoryGiB: Math.round(machine.memoryBytes / 2 ** 30), placement: machine.placement }
+}
+
+/** A server that the lab did not start is as much a part of the machine as its processor. */
+function othersOf({ external = [] }: Described): string {
+  return external.map(({ service, at }) => `${service} at ${at}`).join(', ') || 'none'
 }
 
 function codeOf({ git }: Described): string {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { portVariables, readComposeFiles, readStack, type Stack } from '../compose.ts'
+import { withoutExternal } from '../external/stack.ts'
 import { bringUp, takeDown } from '../local/bring-up.ts'
 import { hostVariable } from '../local/provider.ts'
 import { createUndo } from '../local/undo.ts'
@@ -65,7 +66,7 @@ async function up(engine: Engine, request: StackRequest, readyWithinMs: number):
   for (const replica of replicas) replica.create().catch(() => undefined)
   await bringUp(stack, replicas, signal)
 
-  const addresses = addressesOf(stack, replicas, variables, engine)
+  const addresses = { ...addressesOf(stack, replicas, variables, engine), ...request.external?.env }
   const api = links.find(({ isApi }) => isApi)
   return createDockerSystem({ loadHost: api?.name, engine, setting, stack, parts, replicas, make, addresses, labImage, logDir: request.logDir, down: undo.move() })
 }
@@ -80,13 +81,13 @@ interface ForDocker {
   links: LinkPlan[]
 }
 
-function readForDocker(request: Pick<StackRequest, 'files' | 'env' | 'links'>): ForDocker {
+function readForDocker(request: Pick<StackRequest, 'files' | 'env' | 'links' | 'external'>): ForDocker {
   const files = readComposeFiles(request.files)
-  const env = { ...imageVariables(process.env), ...request.env }
+  const env = { ...imageVariables(process.env), ...request.env, ...request.external?.env }
   const links = request.links?.length ? planLinks(readStack(files, env), request.links) : []
   // Where there is a link, it is what clients find under the service's name.
   const shown = Object.fromEntries(links.flatMap(({ isApi, variable, name }) => (isApi ? [] : [[hostVariable(variable), name]])))
-  const stack = withLinks(readStack(files, { ...env, ...shown }), links, (link) => ({
+  const stack = withLinks(withoutExternal(readStack(files, { ...env, ...shown }), request.external), links, (link) => ({
     listen: `0.0.0.0:${link.port}`,
     target: `${link.target}:${link.port}`,
     control: `0.0.0.0:${LINK_CONTROL}`,

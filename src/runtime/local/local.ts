@@ -4,6 +4,7 @@ import { portVariables, readComposeFiles, readStack, type ComposeService, type P
 import { endProcesses } from '../end-processes.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { entryPath } from '../entry.ts'
+import { withoutExternal } from '../external/stack.ts'
 import { controlPort, linkOf, linkPort, planLinks, withLinks } from '../links.ts'
 import { makeRunFolder, removeRunFolder, runFolder } from '../run-folder.ts'
 import { processesOfRun, runMarks, self } from '../run-mark.ts'
@@ -45,12 +46,12 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   const links = request.links?.length ? planLinks(readStack(files, request.env), request.links) : []
   const wanted = [...Object.keys(portVariables(files)), ...links.flatMap((link) => [linkPort(link), controlPort(link)])]
   const reservation = undo.use(await reservePorts(wanted, request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
-  const addresses = addressesOf(reservation.ports)
+  const addresses = { ...addressesOf(reservation.ports), ...request.external?.env }
   const at = (variable: string): string => `127.0.0.1:${addresses[variable]}`
   const dataFolder = join(runFolder(runId), SHARED_DATA)
   // Where there is a link, it is what clients find under the service's name.
   const shown = Object.fromEntries(links.flatMap((link) => (link.isApi ? [] : [[link.variable, addresses[linkPort(link)]!]])))
-  const read = readStack(files, { ...request.env, ...addresses, ...shown, DATA_FOLDER: dataFolder })
+  const read = withoutExternal(readStack(files, { ...request.env, ...addresses, ...shown, DATA_FOLDER: dataFolder }), request.external)
   const stack = withLinks(read, links, (link) => ({ listen: at(linkPort(link)), target: at(link.variable), control: at(controlPort(link)), entry: entryPath('link') }))
   const chosen = chooseProviders(stack)
 

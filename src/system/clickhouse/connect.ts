@@ -47,9 +47,11 @@ export interface Clickhouse extends AsyncDisposable {
 /** @param connections open at once, at most; what comes beyond waits for one */
 export function connectClickhouse(context: Context, purpose: string, connections = 8): Clickhouse {
   const { host, port } = context.address('clickhouse')
+  const { user, password = '', namespace, tls, ca } = context.access('clickhouse')
   const client = createClient({
-    url: `http://${host}:${port}`,
-    ...ACCOUNT,
+    url: `${tls === 'off' ? 'http' : 'https'}://${host}:${port}`,
+    ...(namespace === '' ? ACCOUNT : { username: user ?? 'default', password, database: namespace }),
+    ...(ca !== undefined && { tls: { ca_cert: Buffer.from(ca) } }),
     application: `load-lab-${purpose}`,
     max_open_connections: connections,
     request_timeout: ANSWERS_WITHIN_MS,

@@ -7,11 +7,19 @@ const BROKERS = ['kafka', 'kafka-2', 'kafka-3'] as const
 
 /** `host:port` of every broker there is, by the knob `brokers`. */
 export function bootstrapOf(context: Context<{ brokers?: unknown }>): string[] {
+  const { hosts } = context.access('kafka')
+  if (hosts !== undefined) return hosts.split(',')
   const count = context.knobs.brokers === 3 ? 3 : 1
   return BROKERS.slice(0, count).map((name) => {
     const { host, port } = context.address(name)
     return `${host}:${port}`
   })
+}
+
+/** What a topic or a group is called: on brokers that others use too it has the run's own name before it. */
+export function nameIn(context: Pick<Context<unknown>, 'access'>, name: string): string {
+  const { namespace } = context.access('kafka')
+  return namespace === '' ? name : `${namespace}-${name}`
 }
 
 /**

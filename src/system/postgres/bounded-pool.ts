@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import pg from 'pg'
 import type { Context } from '../context.ts'
 import { reasonOf } from '../reason.ts'
-import { connectPostgres, type Account } from './connect.ts'
+import { connectPostgres } from './connect.ts'
 
 /** Reads that wait for a connection, at most; those after them are refused. */
 const MAX_WAITING = 100
@@ -47,7 +47,7 @@ export interface BoundedPool extends Queries, AsyncDisposable {
  * A pool for reads that never wait for a server that stands still. A slow statement may be slow; but while one runs the server is asked on a
  * connection of its own whether it answers, and when it does not, all of them fail with {@link ServerAway}, about a second after they began.
  */
-export function createBoundedPool(context: Context, purpose: string, connections: number, account?: Account): BoundedPool {
+export function createBoundedPool(context: Context, purpose: string, connections: number, account?: Parameters<typeof connectPostgres>[4]): BoundedPool {
   const pool = connectPostgres(context, purpose, connections, undefined, account)
   pool.options.onConnect = async (client) => void (await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`))
   const address = context.address('postgres')

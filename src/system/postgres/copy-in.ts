@@ -3,7 +3,7 @@ import pg from 'pg'
 import { from as copyFrom, type CopyStreamQuery } from 'pg-copy-streams'
 import type { Context } from '../context.ts'
 import type { Order } from '../event.ts'
-import { ACCOUNT } from './connect.ts'
+import { connectionOf } from './connect.ts'
 import { COPY_HEADER, COPY_TRAILER } from './copy-rows.ts'
 
 /** Orders in one transaction: what is lost when one fails, and a commit's fsync shared by so many that it does not show. */
@@ -105,7 +105,7 @@ type OwnClient = pg.Client & AsyncDisposable
 
 /** Without a limit on how long a statement may take: a COPY lasts as long as its orders come. */
 async function connect(context: Context): Promise<OwnClient> {
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'seed', connectionTimeoutMillis: CONNECT_WITHIN_MS, keepAlive: true })
+  const client = new pg.Client({ ...connectionOf(context), application_name: 'seed', connectionTimeoutMillis: CONNECT_WITHIN_MS, keepAlive: true })
   client.on('error', () => {})
   await client.connect()
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })

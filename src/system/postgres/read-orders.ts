@@ -2,7 +2,7 @@ import pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import type { Context } from '../context.ts'
 import { ORDER_TYPES, PRODUCTS, STORES, type StoredOrder } from '../event.ts'
-import { ACCOUNT } from './connect.ts'
+import { connectionOf } from './connect.ts'
 import copyOrders from './sql/copy-orders.sql?raw'
 
 const CONNECT_WITHIN_MS = 5_000
@@ -16,7 +16,7 @@ export interface OwnedCopy {
 /** One COPY on a connection of its own: a consistent picture, streamed, as slowly as the reader likes. */
 export async function* readPersisted(context: Context, owned?: OwnedCopy): AsyncGenerator<StoredOrder[]> {
   const rowBytes = owned === undefined ? ROW_BYTES : OWNED_ROW_BYTES
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'judge-copy', connectionTimeoutMillis: CONNECT_WITHIN_MS })
+  const client = new pg.Client({ ...connectionOf(context), application_name: 'judge-copy', connectionTimeoutMillis: CONNECT_WITHIN_MS })
   client.on('error', () => {})
   await client.connect()
   try {

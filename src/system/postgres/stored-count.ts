@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Context } from '../context.ts'
-import { ACCOUNT } from './connect.ts'
+import { connectionOf } from './connect.ts'
 import countOrders from './sql/count-orders.sql?raw'
 import readHorizon from './sql/read-horizon.sql?raw'
 import summarizePersisted from './sql/summarize-persisted.sql?raw'
@@ -29,11 +29,10 @@ export function createStoredCount(context: Context): StoredCount {
 
   async function connected(): Promise<pg.Client> {
     if (client !== undefined) return client
+    // A new table has no statistics, and would be read from end to end.
     const fresh = new pg.Client({
-      ...context.address('postgres'), ...ACCOUNT, application_name: 'judge-count',
+      ...connectionOf(context, { options: '-c enable_seqscan=off -c lock_timeout=100' }), application_name: 'judge-count',
       connectionTimeoutMillis: CONNECT_WITHIN_MS, query_timeout: ANSWER_WITHIN_MS,
-      // A new table has no statistics, and would be read from end to end.
-      options: '-c enable_seqscan=off -c lock_timeout=100',
     })
     fresh.on('error', () => drop(fresh))
     fresh.on('end', () => drop(fresh))

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib'
+import { connect, type Channel, type ChannelModel, type ConfirmChannel, type Options } from 'amqplib'
 import type { Context } from '../context.ts'
 import { reasonOf } from '../reason.ts'
+import { tlsOf } from '../tls.ts'
 
 const CONNECT_WITHIN_MS = 2_000
 /** Queues whose leader has to be found first may take a while after a restart. */
@@ -46,6 +47,7 @@ export interface Account {
  */
 export function connectRabbit(context: Context, purpose: string, account: Account, open: (session: Session) => Promise<void>): Rabbit {
   const stop = new AbortController()
+  const { namespace } = context.access('rabbitmq')
   let model: ChannelModel | undefined
   let ready = false
   let blockedBy: string | undefined
@@ -60,8 +62,8 @@ export function connectRabbit(context: Context, purpose: string, account: Accoun
 
   async function live(): Promise<void> {
     model = await connect(
-      { protocol: 'amqp', ...hostAndPort(context), ...account, heartbeat: HEARTBEAT_S },
-      { noDelay: true, timeout: CONNECT_WITHIN_MS, clientProperties: { connection_name: purpose } },
+      { ...placeOf(context, account), heartbeat: HEARTBEAT_S },
+      { ...tlsOf(context.access('rabbitmq')), noDelay: true, timeout: CONNECT_WITHIN_MS, clientProperties: { connection_name: purpose } },
     )
     const session = watch(model)
     try {
@@ -102,8 +104,8 @@ export function connectRabbit(context: Context, purpose: string, account: Accoun
       return channel
     }
     return {
-      channel: async () => guarded(await connection.createChannel()),
-      confirmChannel: async () => guarded(await connection.createConfirmChannel()),
+      channel: async () => named(guarded(await connection.createChannel()), namespace),
+      confirmChannel: async () => named(guarded(await connection.createConfirmChannel()), namespace),
       ended: gone.signal,
       lose: (why) => destroy(connection, why),
       cork() {
@@ -168,9 +170,23 @@ export function isRefusal(error: unknown): boolean {
   return code === 403 || code === 406 || code === 530
 }
 
-function hostAndPort(context: Context): { hostname: string; port: number } {
+function placeOf(context: Context, account: Account): Options.Connect {
   const { host, port } = context.address('rabbitmq')
-  return { hostname: host, port }
+  const { user, password = '', database, tls } = context.access('rabbitmq')
+  const own = user === undefined ? account : { username: user, password }
+  return { protocol: tls === 'off' ? 'amqp' : 'amqps', hostname: host, port, ...own, ...(database !== undefined && { vhost: database }) }
+}
+
+/** On a broker that others use too, every queue by its name has the run's own before it. Pseudo-queues (`amq.…`) are everybody's. */
+function named<C extends Channel>(channel: C, namespace: string): C {
+  if (namespace === '') return channel
+  const full = (queue: string): string => (queue.startsWith('amq.') ? queue : `${namespace}.${queue}`)
+  for (const method of ['assertQueue', 'checkQueue', 'consume', 'sendToQueue', 'deleteQueue'] as const) {
+    const plain = channel[method].bind(channel) as (queue: string, ...rest: unknown[]) => unknown
+    Object.assign(channel, { [method]: (queue: string, ...rest: unknown[]) => plain(full(queue), ...rest) })
+  }
+  const publish = channel.publish.bind(channel) as (exchange: string, key: string, ...rest: unknown[]) => unknown
+  return Object.assign(channel, { publish: (exchange: string, key: string, ...rest: unknown[]) => publish(exchange, exchange === '' ? full(key) : key, ...rest) })
 }
 
 function socketOf(model: ChannelModel): Socket {

@@ -1,4 +1,5 @@
 import type { Stage } from '../../../run/events.ts'
+import { whereText } from '../../../run/where.ts'
 import { faultLabel, type RunState } from '../../../run/state.ts'
 import { clean, justify, lineCells, paintLine, type Line, type Span } from '../cells.ts'
 import { beingTakenDown, elapsedSeconds, progress, stamp } from '../facts.ts'
@@ -45,7 +46,7 @@ function identity(state: RunState, view: View, title: string | undefined, width:
   const aside: Span[] = view.frozen
     ? [{ text: ` FROZEN${elapsed === undefined ? '' : ` at ${clock(elapsed)}`}, the run goes on `, style: 'mark' }]
     : run
-      ? [{ text: `${run.runtime} · ${clean(run.runId)}`, style: 'dim' }]
+      ? [{ text: `${clean(whereText(run))} · ${clean(run.runId)}`, style: 'dim' }]
       : []
   const narrow = lineCells(what) + lineCells(aside) >= width - 2
   return justify(narrow && run ? what.slice(0, 3) : what, aside, Math.max(0, width - 2))

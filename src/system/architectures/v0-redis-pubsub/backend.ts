@@ -3,7 +3,7 @@ import type { Backend } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
 import { counter } from '../../metrics.ts'
 import { createPublisher, type Append } from '../../publisher.ts'
-import { closeRedis, connectRedis } from '../../redis.ts'
+import { channelOf, closeRedis, connectRedis } from '../../redis.ts'
 import { RECORD_BYTES } from '../../record.ts'
 import { orderChannel } from './channel.ts'
 import { openOrderWriter, orderFile } from './file.ts'
@@ -38,7 +38,7 @@ export function createBackend(context: Context<V0Knobs>): Backend {
   redis.on('message', tell)
   redis.on('ready', () => {
     // Whatever was told while it was away is lost: look.
-    redis.subscribe(CHANGES).then(tell, () => {})
+    redis.subscribe(channelOf(redis, CHANGES)).then(tell, () => {})
   })
 
   return {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { RECORD_BYTES } from '../../record.ts'
-import { luaScript } from '../../redis.ts'
+import { channelOf, luaScript } from '../../redis.ts'
 import { CHANGES, ORDERS, PASSED, PUBLISHED } from './names.ts'
 
 /**
@@ -40,7 +40,7 @@ export function orderChannel(redis: Redis): OrderChannel {
   return {
     publish: async (records) => Number(await publish([PUBLISHED, ORDERS], [records])),
     async passed(position, stored) {
-      await redis.multi().set(PASSED, position).publish(CHANGES, String(stored)).exec()
+      await redis.multi().set(PASSED, position).publish(channelOf(redis, CHANGES), String(stored)).exec()
     },
     async positions() {
       const [published, passed] = await redis.mget(PUBLISHED, PASSED)

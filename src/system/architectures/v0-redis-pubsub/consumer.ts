@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts'
 import { counter } from '../../metrics.ts'
 import { RECORD_BYTES } from '../../record.ts'
 import { reasonOf } from '../../reason.ts'
-import { closeRedis, connectRedis } from '../../redis.ts'
+import { channelOf, closeRedis, connectRedis } from '../../redis.ts'
 import { orderChannel, parseMessage, type Message } from './channel.ts'
 import { createCollector } from './collector.ts'
 import { openOrderWriter, orderFile } from './file.ts'
@@ -41,7 +41,7 @@ export async function startConsumer(context: Context<V0Knobs>): Promise<AsyncDis
     const { passed } = await channel.positions()
     // A Redis that knows of no consumer has just begun to count; else it is where we, or the consumer before us, were.
     heard = passed === undefined ? 0 : (heard ?? passed)
-    await subscriber.subscribe(ORDERS)
+    await subscriber.subscribe(channelOf(subscriber, ORDERS))
     // A message without records: whoever hears it is subscribed, and knows where the channel is.
     await channel.publish(NO_RECORDS)
   }

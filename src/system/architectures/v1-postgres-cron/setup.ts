@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Context } from '../../context.ts'
-import { ACCOUNT } from '../../postgres/connect.ts'
+import { connectionOf } from '../../postgres/connect.ts'
 import { createAggregationSchema } from './aggregate/aggregation-schema.ts'
 import { beginCounters } from './counters/counters-start.ts'
 import type { V1Knobs } from './knobs.ts'
@@ -28,10 +28,10 @@ const BEHIND_DAYS = 31
 /** Tables and indexes, if they are missing; indexes that the knob does not ask for go. `IF NOT EXISTS` alone fails when two do it at once: hence the lock. */
 export async function createSchema(context: Context<V1Knobs>): Promise<void> {
   const { knobs } = context
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'setup', connectionTimeoutMillis: 5_000 })
+  const client = new pg.Client({ ...connectionOf(context), application_name: 'setup', connectionTimeoutMillis: 5_000 })
   await client.connect()
   try {
-    await client.query('SELECT pg_advisory_lock(10)')
+    await client.query('SELECT pg_advisory_lock(10, hashtext(current_schema()))')
     await refuseOtherForm(client, knobs.partition)
     const tables = knobs.partition === 'range' ? [createOrdersPartitioned, createDefaultPartition, createOrderIds] : [createOrders]
     for (const statement of [...tables, createPersistedIndex, createTotals]) await client.query(statement)

@@ -4,7 +4,7 @@ import type { Dashboard } from '../../dashboard.ts'
 import { readAnalytics } from '../../postgres/analytics.ts'
 import { connectPostgres } from '../../postgres/connect.ts'
 import { reasonOf } from '../../reason.ts'
-import { closeRedis, connectRedis } from '../../redis.ts'
+import { channelOf, closeRedis, connectRedis } from '../../redis.ts'
 import { CHANGES } from './names.ts'
 import { createPublisher } from './publisher.ts'
 import { readDashboard } from './view.ts'
@@ -26,7 +26,7 @@ export function createBackend(context: Context<{ maxlen: number }>): Backend {
   listener.on('message', tell)
   listener.on('ready', () => {
     // Whatever was told while it was away is lost: look.
-    listener.subscribe(CHANGES).then(tell, () => {})
+    listener.subscribe(channelOf(listener, CHANGES)).then(tell, () => {})
   })
   const blind = setInterval(() => {
     if (listener.status !== 'ready') tell()

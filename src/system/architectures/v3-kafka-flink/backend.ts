@@ -1,6 +1,7 @@
 import { Unavailable, type Backend } from '../../architecture.ts'
 import { listenForChanges } from '../../changes.ts'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { createKafkaPublisher } from '../../kafka/publisher.ts'
 import { readAnalytics } from '../../postgres/analytics.ts'
 import { connectPostgres } from '../../postgres/connect.ts'
@@ -18,7 +19,7 @@ const CONNECTIONS = 4
 export function createBackend(context: Context<V3Knobs>): Backend {
   const { knobs } = context
   // Events of a request stay in one record batch, which Kafka writes whole or not at all.
-  const publisher = createKafkaPublisher(context, { topic: ORDERS_TOPIC, partitions: knobs.partitions, partitionOf: 'request', encode: encodeOrder, lingerMs: knobs.linger })
+  const publisher = createKafkaPublisher(context, { topic: nameIn(context, ORDERS_TOPIC), partitions: knobs.partitions, partitionOf: 'request', encode: encodeOrder, lingerMs: knobs.linger })
   const redis = connectRedis(context, 'api-reader')
   const changes = listenForChanges(context, CHANGES)
   const pool = connectPostgres(context, 'api', CONNECTIONS)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Judge } from '../../architecture.ts'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { createKafkaAdmin } from '../../kafka/admin.ts'
 import { lagOf } from '../../kafka/lag.ts'
 import { committedOffsets, endOffsets } from '../../kafka/offsets.ts'
@@ -16,6 +17,8 @@ const CONNECT_WITHIN_MS = 5_000
 
 /** Reads Kafka, PostgreSQL and Redis from outside the API. Throws when one of them cannot be reached: a judge guesses nothing. */
 export async function createJudge(context: Context<{ brokers?: unknown }>): Promise<Judge> {
+  const topic = nameIn(context, ORDERS_TOPIC)
+  const group = nameIn(context, GROUP)
   const redis = connectRedis(context, 'judge')
   const pool = connectPostgres(context, 'judge', 2)
   const admin = createKafkaAdmin(context, 'judge')
@@ -39,7 +42,7 @@ export async function createJudge(context: Context<{ brokers?: unknown }>): Prom
     async backlog() {
       // Rows first: what is stored while the others are read must not count for what is not.
       const [rows, before] = await Promise.all([stored.read(), history()])
-      const [ends, committed] = await admin.ask(async (it) => [await endOffsets(it, ORDERS_TOPIC), await committedOffsets(it, GROUP, ORDERS_TOPIC)] as const)
+      const [ends, committed] = await admin.ask(async (it) => [await endOffsets(it, topic), await committedOffsets(it, group, topic)] as const)
       const sent = [...ends.values()].reduce((a, b) => a + b, 0)
       return Math.min(lagOf(ends, committed), Math.max(0, sent - (rows - before)))
     },

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { watchLag } from '../../kafka/lag.ts'
 import { readTopics } from '../../kafka/read-topics.ts'
 import { counter, gauge } from '../../metrics.ts'
@@ -28,7 +29,7 @@ export async function startProjector(context: Context<{ brokers?: unknown }>): P
   const redis = connectRedis(context, 'projector')
   const pool = connectPostgres(context, 'projector', 1)
   const projection = createProjection(redis, DASHBOARD, CHANGES)
-  const lag = watchLag(context, GROUP, ORDERS_TOPIC)
+  const lag = watchLag(context, nameIn(context, GROUP), nameIn(context, ORDERS_TOPIC))
   const cells = createCells()
   const windows = createWindows()
   let history: TotalsRow[] = []
@@ -41,9 +42,10 @@ export async function startProjector(context: Context<{ brokers?: unknown }>): P
   counter('lab_projector_records_total', 'Records of totals and series that were read.', () => records)
   gauge('lab_late_events', 'Events so far that came after their window was closed; totals include them.', cells.lateCount)
 
-  const reader = readTopics(context, 'projector', [TOTALS_TOPIC, SERIES_TOPIC], (topic, key, value) => {
+  const totals = nameIn(context, TOTALS_TOPIC)
+  const reader = readTopics(context, 'projector', [totals, nameIn(context, SERIES_TOPIC)], (topic, key, value) => {
     records += 1
-    if (topic === TOTALS_TOPIC) cells.take(key, value)
+    if (topic === totals) cells.take(key, value)
     else windows.take(key, value)
   }, () => {
     context.failpoint('after-read')

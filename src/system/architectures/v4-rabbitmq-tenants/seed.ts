@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Context } from '../../context.ts'
 import type { OwnedOrder } from '../../event.ts'
-import { ACCOUNT } from '../../postgres/connect.ts'
+import { connectionOf } from '../../postgres/connect.ts'
 import { copyIn } from '../../postgres/copy-in.ts'
 import { countHistory, encodeHistory, type Place } from './seed-rows.ts'
 import copyHistoryIn from './sql/copy-history-in.sql?raw'
@@ -25,7 +25,7 @@ export async function seedOrders(context: Context, orders: AsyncIterable<OwnedOr
 
 /** Every workspace's first project holds its history. */
 async function readPlaces(context: Context): Promise<(order: OwnedOrder) => Place> {
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: 'seed', connectionTimeoutMillis: 5_000 })
+  const client = new pg.Client({ ...connectionOf(context), application_name: 'seed', connectionTimeoutMillis: 5_000 })
   await client.connect()
   try {
     const { rows } = await client.query<{ workspace_id: number; project_id: number }>(readFirstProjects)

@@ -2,6 +2,7 @@ import { Unavailable, type Backend } from '../../architecture.ts'
 import { listenForChanges } from '../../changes.ts'
 import { clickhouseReason, connectClickhouse } from '../../clickhouse/connect.ts'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { createKafkaPublisher } from '../../kafka/publisher.ts'
 import { encodeOrders } from '../../record.ts'
 import { closeRedis, connectRedis } from '../../redis.ts'
@@ -18,7 +19,7 @@ const BATCH_WITHIN_MS = { on: 2_000, off: 20_000 } as const
 /** What one API replica of v5 holds: a publisher, connections to read ClickHouse and Redis, and one to listen on. */
 export async function createBackend(context: Context<V5Knobs>): Promise<Backend> {
   const { views, partitions, linger } = context.knobs
-  const publisher = createKafkaPublisher(context, { topic: ORDERS_TOPIC, partitions, partitionOf: 'id', encode: (order) => encodeOrders([order]), lingerMs: linger })
+  const publisher = createKafkaPublisher(context, { topic: nameIn(context, ORDERS_TOPIC), partitions, partitionOf: 'id', encode: (order) => encodeOrders([order]), lingerMs: linger })
   const clickhouse = connectClickhouse(context, 'api')
   const redis = connectRedis(context, 'api-reader')
   const changes = listenForChanges(context, CHANGES)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Judge } from '../../architecture.ts'
 import { connectClickhouse } from '../../clickhouse/connect.ts'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { createKafkaAdmin } from '../../kafka/admin.ts'
 import { lagOf } from '../../kafka/lag.ts'
 import { committedOffsets, endOffsets } from '../../kafka/offsets.ts'
@@ -18,6 +19,8 @@ const BATCH_WITHIN_MS = 20_000
 
 /** Reads Kafka, ClickHouse and Redis from outside the API. Throws when one of them cannot be reached: a judge guesses nothing. */
 export async function createJudge(context: Context<V5Knobs>): Promise<Judge> {
+  const topic = nameIn(context, ORDERS_TOPIC)
+  const group = nameIn(context, GROUP)
   const { views, partitions } = context.knobs
   const clickhouse = connectClickhouse(context, 'judge')
   const redis = connectRedis(context, 'judge')
@@ -33,7 +36,7 @@ export async function createJudge(context: Context<V5Knobs>): Promise<Judge> {
      * What the group has not committed, and it commits what is stored. Marks of transactions take offsets of their own; they are passed
      * as soon as everything before them is stored, so it may be too much by a few, and gets to 0.
      */
-    backlog: () => kafka.ask(async (admin) => lagOf(await endOffsets(admin, ORDERS_TOPIC), await committedOffsets(admin, GROUP, ORDERS_TOPIC))),
+    backlog: () => kafka.ask(async (admin) => lagOf(await endOffsets(admin, topic), await committedOffsets(admin, group, topic))),
     async stored() {
       const [row] = await clickhouse.rows<[number]>('SELECT count() FROM orders')
       return row![0]

@@ -1,5 +1,6 @@
 import { connectClickhouse } from '../../clickhouse/connect.ts'
 import type { Context } from '../../context.ts'
+import { nameIn } from '../../kafka/connect.ts'
 import { createTopics } from '../../kafka/topics.ts'
 import type { V5Knobs } from './knobs.ts'
 import { DEAD_TOPIC, ORDERS_TOPIC } from './names.ts'
@@ -13,7 +14,7 @@ import createTotals from './sql/create-totals.sql?raw'
 export async function setUp(context: Context<V5Knobs>): Promise<void> {
   await Promise.all([
     createSchema(context),
-    createTopics(context, [{ topic: ORDERS_TOPIC, partitions: context.knobs.partitions }, { topic: DEAD_TOPIC, partitions: 1, compacted: true }]),
+    createTopics(context, [{ topic: nameIn(context, ORDERS_TOPIC), partitions: context.knobs.partitions }, { topic: nameIn(context, DEAD_TOPIC), partitions: 1, compacted: true }]),
   ])
 }
 

@@ -9,7 +9,7 @@ import { reasonOf } from '../../../reason.ts'
 import { closeRedis, connectRedis } from '../../../redis.ts'
 import { AGGREGATIONS } from './aggregations/index.ts'
 import type { V1Knobs } from '../knobs.ts'
-import { CHANGES, DASHBOARD } from '../names.ts'
+import { CHANGES, DASHBOARD, notifiedOn } from '../names.ts'
 import { ensurePartitions } from '../write/partitions.ts'
 import { onSchedule, type LastRun } from './schedule.ts'
 import notify from '../sql/notify.sql?raw'
@@ -41,7 +41,7 @@ export async function startAggregator(context: Context<V1Knobs>): Promise<AsyncD
     const answered = await bounded(() => projection.show(dashboard))
     if (answered !== undefined) context.failpoint('after-projection')
     if (knobs.push !== 'listen' || dashboard.version === told) return
-    await client.query({ name: 'notify', text: notify, values: [CHANGES, String(dashboard.version)] })
+    await client.query({ name: 'notify', text: notify, values: [notifiedOn(context), String(dashboard.version)] })
     told = dashboard.version
   }
 

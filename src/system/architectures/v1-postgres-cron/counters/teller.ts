@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis'
 import type { Context } from '../../../context.ts'
 import { connectPostgres } from '../../../postgres/connect.ts'
 import type { V1Knobs } from '../knobs.ts'
-import { CHANGES } from '../names.ts'
+import { channelOf } from '../../../redis.ts'
+import { CHANGES, notifiedOn } from '../names.ts'
 import notify from '../sql/notify.sql?raw'
 
 /** At most ten times a second, as often as a socket may push. */
@@ -42,8 +43,8 @@ export function createTeller(context: Context<V1Knobs>, redis: Redis, version: (
 
   async function announce(): Promise<void> {
     const text = String(await version())
-    if (pool !== undefined) await pool.query({ name: 'notify', text: notify, values: [CHANGES, text] })
-    else if (redis.status === 'ready') await redis.publish(CHANGES, text)
+    if (pool !== undefined) await pool.query({ name: 'notify', text: notify, values: [notifiedOn(context), text] })
+    else if (redis.status === 'ready') await redis.publish(channelOf(redis, CHANGES), text)
   }
 
   return {

@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { boundedCalls } from '../../../bounded-redis.ts'
 import type { Context } from '../../../context.ts'
-import { ACCOUNT } from '../../../postgres/connect.ts'
+import { connectionOf } from '../../../postgres/connect.ts'
 import { reasonOf } from '../../../reason.ts'
-import { closeRedis, connectRedis } from '../../../redis.ts'
-import { CHANGES } from '../names.ts'
+import { channelOf, closeRedis, connectRedis } from '../../../redis.ts'
+import { CHANGES, notifiedOn } from '../names.ts'
 
 const ANSWERS_WITHIN_MS = 500
 const RECONNECT_MS = 250
@@ -26,7 +26,7 @@ export function listenToRedis(context: Context, tell: Tell): Channel {
   redis.on('message', (_channel: string, message: string) => tell(versionIn(message)))
   redis.on('ready', () => {
     // Whatever was told while it was away is lost: look.
-    redis.subscribe(CHANGES).then(() => tell(), () => {})
+    redis.subscribe(channelOf(redis, CHANGES)).then(() => tell(), () => {})
   })
   return {
     answers: async () => (await bounded(() => redis.ping())) !== undefined,
@@ -44,7 +44,7 @@ export function listenToPostgres(context: Context, tell: Tell): Channel {
 
   async function connect(): Promise<void> {
     const client = new pg.Client({
-      ...context.address('postgres'), ...ACCOUNT, application_name: 'api-listener', keepAlive: true,
+      ...connectionOf(context), application_name: 'api-listener', keepAlive: true,
       connectionTimeoutMillis: POSTGRES_WITHIN_MS, query_timeout: POSTGRES_WITHIN_MS,
     })
     connecting = client
@@ -53,7 +53,7 @@ export function listenToPostgres(context: Context, tell: Tell): Channel {
     client.on('end', () => lose(client, 'the connection ended'))
     try {
       await client.connect()
-      await client.query(`LISTEN ${CHANGES}`)
+      await client.query(`LISTEN ${notifiedOn(context)}`)
     } catch (error) {
       return lose(client, reasonOf(error))
     }

@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Context } from '../../../context.ts'
 import type { Order } from '../../../event.ts'
 import { counter } from '../../../metrics.ts'
-import { ACCOUNT } from '../../../postgres/connect.ts'
+import { connectionOf } from '../../../postgres/connect.ts'
 import { outcomeOf } from '../../../postgres/outcome.ts'
 import { Refusal } from '../../../problem.ts'
 import { reasonOf } from '../../../reason.ts'
@@ -45,8 +45,7 @@ export async function startBufferWorker(context: Context<V1Knobs>): Promise<Asyn
   async function connected(): Promise<pg.Client> {
     if (client !== undefined) return client
     const fresh = new pg.Client({
-      ...context.address('postgres'),
-      ...ACCOUNT,
+      ...connectionOf(context),
       application_name: 'buffer',
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,

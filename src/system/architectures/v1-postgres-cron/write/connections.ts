@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Context } from '../../../context.ts'
-import { ACCOUNT } from '../../../postgres/connect.ts'
+import { connectionOf } from '../../../postgres/connect.ts'
 import { reasonOf } from '../../../reason.ts'
 
 /** Of opening one: PostgreSQL that hangs takes the connection and says nothing. */
@@ -47,12 +47,10 @@ export function createConnections(context: Context, purpose: string, settings: {
   async function openOne(): Promise<void> {
     opening += 1
     const client = new pg.Client({
-      ...context.address('postgres'),
-      ...ACCOUNT,
+      ...connectionOf(context, { options: `-c synchronous_commit=${settings.syncCommit}` }),
       application_name: purpose,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
-      options: `-c synchronous_commit=${settings.syncCommit}`,
       keepAlive: true,
     })
     client.on('error', () => lose(client))

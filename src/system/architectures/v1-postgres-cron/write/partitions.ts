@@ -45,7 +45,7 @@ async function makePartition(client: pg.ClientBase, day: number): Promise<void> 
   await client.query('BEGIN')
   try {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_WITHIN_MS}`)
-    await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`)
+    await client.query(`SELECT pg_advisory_xact_lock(${LOCK}, hashtext(current_schema()))`)
     if ((await missing(client, [day])).length > 0) {
       await client.query(`CREATE TABLE ${name} (LIKE orders INCLUDING DEFAULTS)`)
       await client.query('LOCK TABLE orders_default IN ACCESS EXCLUSIVE MODE')

@@ -1,4 +1,5 @@
 import type { Context } from '../../../context.ts'
+import { nameIn } from '../../../kafka/connect.ts'
 import { readTopics } from '../../../kafka/read-topics.ts'
 import { counter } from '../../../metrics.ts'
 import { INTAKE_TOPIC } from '../names.ts'
@@ -35,5 +36,5 @@ export function watchIntake(context: Context<{ brokers?: unknown }>): AsyncDispo
   const intake = createIntake()
   counter('lab_flink_records_total', 'Records of the topic that the job has read, by its state: what is read again after a recovery counts once.', () => intake.total().read)
   counter('lab_events_invalid_total', 'Records that are no order: no JSON, or with fields that cannot be.', () => intake.total().invalid)
-  return readTopics(context, 'job', [INTAKE_TOPIC], (_, key, value) => intake.take(key, value), () => undefined)
+  return readTopics(context, 'job', [nameIn(context, INTAKE_TOPIC)], (_, key, value) => intake.take(key, value), () => undefined)
 }

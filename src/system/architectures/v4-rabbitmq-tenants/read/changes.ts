@@ -1,6 +1,6 @@
 import { boundedCalls } from '../../../bounded-redis.ts'
 import type { Context } from '../../../context.ts'
-import { closeRedis, connectRedis } from '../../../redis.ts'
+import { channelOf, closeRedis, connectRedis } from '../../../redis.ts'
 import { CHANGES } from '../names.ts'
 
 const ANSWERS_WITHIN_MS = 500
@@ -28,7 +28,7 @@ export function createChanges(context: Context, purpose: string): Changes {
   redis.on('message', (_channel: string, message: string) => tell(Number(message)))
   redis.on('ready', () => {
     // Whatever was told while it was away is lost: look.
-    redis.subscribe(CHANGES).then(tellAll, () => {})
+    redis.subscribe(channelOf(redis, CHANGES)).then(tellAll, () => {})
   })
   const blind = setInterval(() => {
     if (listeners.size > 0) void bounded(() => redis.ping()).then((it) => { if (it === undefined) tellAll() })

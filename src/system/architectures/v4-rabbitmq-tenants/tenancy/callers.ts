@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Caller } from '../../../architecture.ts'
 import type { Context } from '../../../context.ts'
-import { ACCOUNT } from '../../../postgres/connect.ts'
+import { connectionOf } from '../../../postgres/connect.ts'
 import type { V4Knobs } from '../knobs.ts'
 import addApiKeys from '../sql/add-api-keys.sql?raw'
 import findTenants from '../sql/find-tenants.sql?raw'
@@ -51,7 +51,7 @@ function bearer(token: string): Record<string, string> {
 }
 
 async function asOwner<T>(context: Context<V4Knobs>, purpose: string, work: (client: pg.Client, signingKeys: SigningKeys) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...context.address('postgres'), ...ACCOUNT, application_name: purpose, connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
+  const client = new pg.Client({ ...connectionOf(context), application_name: purpose, connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
   client.on('error', () => {})
   await client.connect()
   try {

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EachBatchPayload } from 'kafkajs'
 import { connectClickhouse } from '../../../clickhouse/connect.ts'
 import type { Context } from '../../../context.ts'
-import { connectKafka } from '../../../kafka/connect.ts'
+import { connectKafka, nameIn } from '../../../kafka/connect.ts'
 import { reasonOf } from '../../../reason.ts'
 import { closeRedis, connectRedis } from '../../../redis.ts'
 import type { V5Knobs } from '../knobs.ts'
-import { GROUP, ORDERS_TOPIC } from '../names.ts'
+import { DEAD_TOPIC, GROUP, ORDERS_TOPIC } from '../names.ts'
 import { createSpeedWriter } from '../speed/writer.ts'
 import { createStore } from '../store.ts'
 import { createDeadTopic } from './dead-letters.ts'
@@ -33,7 +33,7 @@ export async function startConsumer(context: Context<ConsumerKnobs>): Promise<As
   const kafka = connectKafka(context, 'consumer')
   const client = connectClickhouse(context, 'consumer')
   const redis = connectRedis(context, 'consumer')
-  const dead = createDeadTopic(kafka)
+  const dead = createDeadTopic(kafka, nameIn(context, DEAD_TOPIC))
   const speed = createSpeedWriter(redis)
   const tenures = new Map<number, Tenure>()
   const paused = new Set<number>()
@@ -43,7 +43,7 @@ export async function startConsumer(context: Context<ConsumerKnobs>): Promise<As
   let waitsFor = ''
 
   const active = () => [...tenures.values()].filter((it) => it.active())
-  const group = createGroup(context, kafka, { topic: ORDERS_TOPIC, groupId: GROUP }, {
+  const group = createGroup(context, kafka, { topic: nameIn(context, ORDERS_TOPIC), groupId: nameIn(context, GROUP) }, {
     joined: (membership) => {
       tenures.clear()
       figures.lag.clear()

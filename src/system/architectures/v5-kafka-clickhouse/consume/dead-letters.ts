@@ -1,5 +1,4 @@
 import { Partitioners, type Kafka } from 'kafkajs'
-import { DEAD_TOPIC } from '../names.ts'
 
 /** Bytes in the topic of orders that are no order: they can never be stored. */
 export interface DeadRecord {
@@ -19,7 +18,7 @@ export interface DeadTopic extends AsyncDisposable {
 
 const WITHIN_MS = 5_000
 
-export function createDeadTopic(kafka: Kafka): DeadTopic {
+export function createDeadTopic(kafka: Kafka, topic: string): DeadTopic {
   const producer = kafka.producer({
     idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner, retry: { retries: 5, maxRetryTime: 500 },
   })
@@ -32,7 +31,7 @@ export function createDeadTopic(kafka: Kafka): DeadTopic {
         throw error
       }))
       const messages = records.map(({ partition, offset, value, reason }) => ({ key: `${partition}:${offset}`, value, headers: { reason } }))
-      await producer.send({ topic: DEAD_TOPIC, acks: -1, timeout: WITHIN_MS, messages })
+      await producer.send({ topic, acks: -1, timeout: WITHIN_MS, messages })
     },
     async [Symbol.asyncDispose]() {
       if (connected !== undefined) await producer.disconnect()

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { boundedCalls } from '../../../bounded-redis.ts'
-import { luaScript } from '../../../redis.ts'
+import { channelOf, luaScript } from '../../../redis.ts'
 import { CHANGES } from '../names.ts'
 import { boundariesFrom, type Bucket } from './chain.ts'
 import { bucketsKey, chainKey } from './keys.ts'
@@ -81,7 +81,7 @@ export function createSpeedWriter(redis: Redis, keepMs = KEEP_MS): SpeedWriter {
       // Written or not where it fails, nobody can tell: the same is written again, in the place of what may be there.
       const results = (await bounded(() => Promise.allSettled(due.map(({ it, state }) => putOne(it, state, nowMs)))))?.answer ?? []
       const wrote = results.some((it) => it.status === 'fulfilled' && it.value)
-      if (wrote) await bounded(() => redis.publish(CHANGES, ''))
+      if (wrote) await bounded(() => redis.publish(channelOf(redis, CHANGES), ''))
       return wrote
     },
   }
