@@ -20,13 +20,18 @@ const runtime = () => new Option('--runtime <name>', 'what the services run on: 
 const results = () => new Option('--results <folder>', 'where the folders of runs are').default('results')
 const compose = () => new Option('--compose <file>', 'a further compose file, merged last; again for more').argParser(collect).default([], 'none')
 
+const observe = (command: Command) =>
+  command
+    .option('--observe', 'metrics, alerts, logs and traces beside it: prometheus, and in docker grafana, loki and tempo')
+    .option('--traces <n>', 'with --observe: trace one event in n (default: 50)')
+
 const picture = (command: Command) =>
   command
     .option('--plain', 'lines of text instead of the live picture')
     .option('--no-tui', 'the same as --plain')
     .option('--json', 'every event of the run as a line of JSON on stdout')
 
-picture(
+observe(picture(
   lab
     .command('run')
     .description('run a scenario against an architecture, and account for every event')
@@ -44,11 +49,11 @@ picture(
     .addOption(runtime())
     .addOption(results())
     .addOption(compose()),
-)
+))
   .addHelpText('after', `\nExit codes: 0 passed, 2 bad usage, 3 something missing on this machine, 4 expectation failed or service died,\n6 INVALID, 7 data lost, duplicated or miscounted, 130/143 interrupted.\n`)
   .action(async (scenario, options) => (await import('./commands/run.ts')).runCommand(scenario, options))
 
-lab
+observe(lab
   .command('up')
   .description('bring an architecture up and keep it running, to try it by hand')
   .addOption(arch())
@@ -56,7 +61,7 @@ lab
   .addOption(set())
   .addOption(runtime())
   .addOption(compose())
-  .option('--json', 'print what is up as JSON')
+  .option('--json', 'print what is up as JSON'))
   .action(async (options) => (await import('./commands/up.ts')).upCommand(options))
 
 lab
@@ -88,13 +93,13 @@ lab
   .addHelpText('after', '\nA replayed event keeps workspace, project and idempotency key. Interrupted at any moment, none is lost: one is taken away\nonly once it is in again.\n')
   .action(async (action, ids, options) => (await import('./commands/dlq.ts')).dlqCommand(action, ids, options))
 
-lab
+observe(lab
   .command('keep', { hidden: true })
   .requiredOption('-a, --arch <id>')
   .requiredOption('-p, --port <n>')
   .addOption(set())
   .addOption(runtime())
-  .addOption(compose())
+  .addOption(compose()))
   .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options))
 
 picture(

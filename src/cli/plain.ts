@@ -67,6 +67,11 @@ export function regularLine(state: RunState): string {
   ].join(', ')
 }
 
+/** `prometheus at http://127.0.0.1:9090, …` */
+export function whereabouts(at: Record<string, string>): string {
+  return Object.entries(at).map(([name, url]) => `${clean(name)} at ${clean(url)}`).join(', ')
+}
+
 /** Lines for what should not wait for the next regular one; most events have none. */
 export function eventLines(event: RunEvent, state: RunState): string[] {
   switch (event.type) {
@@ -104,6 +109,8 @@ export function eventLines(event: RunEvent, state: RunState): string[] {
       return event.leaks.map(({ tried, leaked }) => `LEAK ${clean(tried)}: ${clean(leaked)}`)
     case 'fault-healed':
       return [`fault ${clean(faultLabel(event))} healed, ready again after ${(event.tookMs / 1_000).toFixed(1)} s`]
+    case 'observing':
+      return [`observed by ${whereabouts(event.at)}`]
     case 'note':
       return [`${event.level === 'warning' ? 'WARNING' : 'note:'} ${clean(event.says)}`]
     case 'seeded':

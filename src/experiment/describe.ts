@@ -31,6 +31,7 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     seed: plan.seed,
     runTag: plan.runTag,
     ...(plan.history > 0 && { history: plan.history }),
+    ...(plan.observe && { observe: plan.observe }),
     commandLine: plan.commandLine,
     versions: { lab: await ownVersion(), node: process.versions.node, ...plan.runtime.versions },
     machine: { ...readMachineFacts(), placement: 'injector, subscribers, lab and system share all cores' },

@@ -12,6 +12,7 @@ import { autoscaleRules } from './autoscale.ts'
 import type { Injector, Subscribers } from './crew.ts'
 import type { Emit } from './emit.ts'
 import { announcePhases, loadPlan, phaseClock, sentCurve } from './load.ts'
+import type { Observer } from './observe.ts'
 import type { RunPlan } from './plan.ts'
 import { sampleEverySecond } from './sampling.ts'
 import { scaler } from './scaler.ts'
@@ -32,6 +33,7 @@ export interface Driving {
   trespasser: Trespasser | undefined
   injector: Injector
   subscribers: Subscribers
+  observer: Observer | undefined
 }
 
 export interface Driven extends AsyncDisposable {
@@ -86,6 +88,7 @@ export async function drive(driving: Driving): Promise<Driven> {
     sampling.signal,
     (sample) => {
       emit(sample)
+      driving.observer?.sampled(sample)
       for (const alert of alerts(sample, last)) emit({ type: 'alert', ...alert })
       scaling.look(sample)
       last = { atMs: Date.now(), ...sample }

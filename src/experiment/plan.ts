@@ -15,6 +15,7 @@ import { LabError, EXIT } from '../run/errors.ts'
 import { withAutoscale } from './autoscale.ts'
 import { cannotBeFilled, idsOfThose } from './history.ts'
 import { externalsFor, faultsOnOthers } from './plan-external.ts'
+import { observeOptions, observingFiles } from './observing.ts'
 import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
 import { isScenarioFile, readScenarioFile } from './scenario-file.ts'
 import { suggest } from '../system/suggest.ts'
@@ -37,6 +38,8 @@ export interface RunPlan {
   runTag: number
   /** Orders of the last 30 days that are there before the load begins. */
   history: number
+  /** Metrics, logs, and traces of one event in so many. */
+  observe?: { oneIn: number }
   commandLine: string
 }
 
@@ -56,6 +59,10 @@ export interface RunOptions {
   history?: string
   /** `kill:worker@20s`; beside the scenario's own. */
   fault?: readonly string[]
+  /** Metrics, logs and traces beside it. */
+  observe?: boolean
+  /** One event in so many is traced. */
+  traces?: string
   results: string
   /** Further compose files, merged last. */
   compose: string[]
@@ -80,6 +87,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   const retries = number('retries', options.retries, 0, 10, true)
   const seed = number('seed', options.seed, 0, 2 ** 31 - 1, true)
   const history = number('history', asCount(options.history), 1, MAX_HISTORY, true)
+  const observe = observeOptions(options, problems)
   const architecture = load === undefined ? undefined : (await load()).architecture
   const knobs = architecture === undefined ? {} : knobsOf(architecture, options.set, problems)
   if (history !== undefined && architecture !== undefined) {
@@ -99,7 +107,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   }
   for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
   const faults = parseFaults(options.fault ?? [], problems)
-  const files = architecture === undefined ? [] : [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+  const files = architecture === undefined ? [] : [...composeFiles(architecture, knobs), ...observingFiles(options.observe), ...options.compose.map((file) => resolve(file))]
   const played =
     scenario && architecture && options.compose.every((file) => existsSync(file))
       ? withFaults(adjusted(scenario, { duration, connections, subscribers, retries }), faults, () => targetsIn(files, knobs), problems)
@@ -123,6 +131,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     seed: seed ?? randomInt(2 ** 31),
     runTag: randomInt(1, MAX_RUN_TAG + 1),
     history: history ?? 0,
+    ...(observe && { observe }),
     commandLine,
   }
 }

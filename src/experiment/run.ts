@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../measure/ledger-file.ts'
@@ -19,6 +20,9 @@ import { startInjector, startSubscribers, type Subscribers } from './crew.ts'
 import { drive } from './drive.ts'
 import type { Emit } from './emit.ts'
 import { writeHistory } from './history.ts'
+import { MAX_LINES, type LogLine } from './loki.ts'
+import { startObserver } from './observe.ts'
+import { goWithout, lookAt, observingEnv } from './observing.ts'
 import type { RunPlan } from './plan.ts'
 import { serversOf } from './plan-external.ts'
 import { recorded, type Recording } from './recorded.ts'
@@ -37,7 +41,10 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
   const stage = (name: Stage) => emit({ type: 'stage', stage: name })
 
   stage('up')
-  await using system = await bringUp(plan, folder, emit, broken, signal)
+  const lines: LogLine[] = []
+  await using system = await bringUp(plan, folder, emit, broken, signal, lines)
+  await using observer = plan.observe && startObserver({ system, folder, emit, runId: plan.runId, ...plan.observe, cores: availableParallelism(), lines })
+  if (observer) emit({ type: 'observing', at: lookAt(system.env) })
   const context = createContext({ env: system.env, knobs: plan.knobs, signal })
   await using judge = await plan.architecture.judge(context)
   if (plan.history > 0) stage('seed')
@@ -52,7 +59,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
   injector.client.onLedger((patch) => folder.guard(() => ledgerFile.append(patch)))
 
   stage('load')
-  await using driven = await drive({ plan, folder, emit, signal, system, judge, callers, onlooker, trespasser, injector, subscribers })
+  await using driven = await drive({ plan, folder, emit, signal, system, judge, callers, onlooker, trespasser, injector, subscribers, observer })
   folder.guard(() => ledgerFile.sync())
 
   stage('settle')
@@ -75,7 +82,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
     timesOf: (wanted) => timesOf(join(folder.path, 'ledger.bin'), wanted),
     allowed: allowedLoss(soFar.run.guarantee.mayLose, soFar.state.outages, (fromMs, toMs) => slowestMs(soFar.samples, fromMs, toMs)),
     sequencesIn: (windows) => sequencesIn(join(folder.path, 'ledger.bin'), windows),
-    persisted: judge.persisted(),
+    persisted: observer ? observer.stored(judge.persisted()) : judge.persisted(),
     dashboard: await judge.dashboard(),
     seen: driven.seen,
     loadFromMs: driven.loadFromMs,
@@ -84,6 +91,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
     onProgress: everySecond((rows) => emit({ type: 'reconciling', rows })),
   })
   emit({ type: 'accounted', accounting })
+  await observer?.finish()
 
   stage('report')
   await folder.flush()
@@ -95,17 +103,21 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
 }
 
 /** Starts the stack; a service that dies by itself and stays dead ends the run, with its last words. */
-async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: AbortController, signal: AbortSignal): Promise<System> {
+async function bringUp(plan: RunPlan, folder: RunFolder, emit: Emit, broken: AbortController, signal: AbortSignal, lines: LogLine[]): Promise<System> {
   const restarts = new Map<string, number>()
+  const lacking = plan.observe && (await goWithout(plan.runtime.name, plan.runId, signal, emit))
+  for (const says of lacking?.says ?? []) emit({ type: 'note', level: 'info', says: `--observe: ${says}` })
   return upWith(plan.runtime, serversOf(plan.external), {
     runId: plan.runId,
     files: plan.composeFiles,
-    env: { ...envFromKnobs(plan.knobs), LAB_SEED: String(plan.seed) },
+    env: { ...envFromKnobs(plan.knobs), LAB_SEED: String(plan.seed), ...(plan.observe && observingEnv(plan.runtime.name, plan.observe.oneIn)) },
+    without: lacking?.services,
     logDir: folder.logDir,
     links: linkedServices(plan.scenario.faults, plan.runtime.name),
     signal,
     on(event) {
       emit(event)
+      if (plan.observe && event.type === 'log' && lines.length < MAX_LINES) lines.push({ atMs: Date.now(), ...event })
       if (event.type === 'service-restarted') restarts.set(event.service, event.attempt)
       if (event.type !== 'service-exited' || event.expected || event.willRestart) return
       const inARow = restarts.get(event.service) ?? 0

@@ -59,7 +59,7 @@ function sampler(sources: SamplingSources): () => Promise<Sample> {
     logHistograms(sources, second, previous.atMs, atMs)
     const labCpu = process.cpuUsage().user + process.cpuUsage().system
     const sample = compose(second, { atMs, seconds, phase, backlog, stored, sources, previous: previous.sample, previousMessages: previous.messages })
-    sample.services = services(usage, previous.usage, seconds)
+    sample.services = servicesUsage(usage, previous.usage, seconds)
     if (Object.keys(metrics).length > 0) sample.metrics = metrics
     sample.lab = { cpu: (labCpu - previous.labCpu) / 1e6 / seconds, rssBytes: process.memoryUsage.rss() }
     sample.machine = sources.meter.read()
@@ -158,7 +158,7 @@ function logHistograms(sources: SamplingSources, second: Second, fromMs: number,
   }
 }
 
-function services(usage: Usage[], before: Map<string, number>, seconds: number): Sample['services'] {
+export function servicesUsage(usage: readonly Usage[], before: Map<string, number>, seconds: number): Sample['services'] {
   const result: Sample['services'] = {}
   for (const replica of usage) {
     const service = (result[replica.service] ??= { cpu: 0, rssBytes: 0, replicas: 0 })
@@ -171,11 +171,11 @@ function services(usage: Usage[], before: Map<string, number>, seconds: number):
   return result
 }
 
-function cpuByReplica(usage: Usage[]): Map<string, number> {
+export function cpuByReplica(usage: readonly Usage[]): Map<string, number> {
   return new Map(usage.map((replica) => [`${replica.service}.${replica.replica}`, replica.cpuSeconds]))
 }
 
-async function answerInTime(question: Promise<number>): Promise<number | undefined> {
+export async function answerInTime(question: Promise<number>): Promise<number | undefined> {
   const late = new AbortController()
   try {
     return await Promise.race([question, sleep(ASK_TIMEOUT_MS, undefined, { signal: late.signal })])

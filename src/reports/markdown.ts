@@ -11,6 +11,7 @@ import { int, mib, ms, num, percentileCells } from './numbers.ts'
 import { flowPicture, mermaid } from './picture.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
+import { traceSection } from './trace-table.ts'
 import { attemptsText, tenantsSection } from './tenants-table.ts'
 
 /** `report.md`: the answer in three lines, then what it rests on. */
@@ -37,6 +38,7 @@ export function markdownSections(record: RunRecord, summary: Summary): Record<'t
       tenantsSection(summary, record.state.loadStartAtMs),
       eventTable(record, summary),
       latencies(summary),
+      traceSection(summary),
       resourceTable(summary),
       expectationTable(summary),
       validityTable(summary),

@@ -87,6 +87,12 @@ export const METRIC_NAMES: Readonly<Record<string, string>> = {
   lab_clickhouse_merges: 'ClickHouse: merges running',
   lab_clickhouse_memory_bytes: 'ClickHouse: memory',
   lab_clickhouse_parts: 'ClickHouse: parts',
+  lab_spans_exported_total: 'traces: spans handed to the collector',
+  lab_spans_dropped_total: 'traces: spans without room or collector',
+  lab_spans_received_total: 'traces: spans collected',
+  lab_spans_held: 'traces: spans not fetched yet',
+  lab_collector_spans_dropped_total: 'traces: spans dropped in all',
+  lab_spans_not_forwarded_total: 'traces: spans the trace store did not take',
   // Made of others.
   cache_hit_rate: 'cache hit rate',
   db_queries: 'database: statements in all',

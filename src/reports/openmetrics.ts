@@ -40,6 +40,20 @@ export function openMetrics({ samples, run }: RunRecord, summary: Summary): stri
   return `${lines.join('\n')}\n# EOF\n`
 }
 
+/**
+ * One sample as it is now, in Prometheus' text format: the same names as in {@link openMetrics}, without those of the system itself, which
+ * tells of them on its own.
+ */
+export function metricsNow(sample: TimedSample, runId: string, cores: number): string {
+  const machine: Family = { name: 'lab_machine_cores', type: 'gauge', help: 'Cores of the machine.', of: () => [[{}, cores]] }
+  const lines = [...FAMILIES, machine].flatMap(({ name, type, help, of }) => {
+    const full = `${name}${type === 'counter' ? '_total' : ''}`
+    const points = of(sample).flatMap(([labels, value]) => (value === undefined || !Number.isFinite(value) ? [] : [`${full}${labelText({ run: runId, ...labels })} ${value}`]))
+    return points.length === 0 ? [] : [`# HELP ${full} ${helpText(help)}`, `# TYPE ${full} ${type}`, ...points]
+  })
+  return `${lines.join('\n')}\n`
+}
+
 const FATES = ['ok', 'rejected', 'unknown', 'neverSent'] as const
 const KINDS = ['events', 'reads'] as const
 

@@ -8,6 +8,7 @@ import type { RunState } from '../run/state.ts'
 import { insideFigures, type MetricFigures } from './inside.ts'
 import { largest, mean, median } from './statistics.ts'
 import { faultyStretches, judgeFaults, type FaultFigures } from './faults.ts'
+import { traceFigures, type TraceFigures } from './traces.ts'
 import type { ValidityFinding } from './validity.ts'
 import { whatRan, type WhatRan } from './what-ran.ts'
 
@@ -33,6 +34,8 @@ export interface Summary extends WhatRan {
   resources: Record<string, ServiceFigures>
   /** The system's own metrics over the measured phases, by name. */
   inside: Record<string, MetricFigures>
+  /** Where the time of traced events went, of an observed run. */
+  traces?: TraceFigures
   /** When the lab changed the number of replicas, in seconds of the load. */
   scalings: ScalingFigures[]
   dataBytes?: Record<string, number>
@@ -98,6 +101,7 @@ export function summarise(record: RunRecord): Summary {
     bringUpSeconds: largest(state.services.flatMap((service) => service.tookMs ?? []))! / 1_000 || undefined,
     resources: resources(record),
     inside: insideFigures(record.phases.filter((phase) => phase.measured)),
+    traces: traceFigures(record),
     scalings: scalings(record),
     dataBytes: record.dataBytes,
     notes: [...state.notes.map((note) => note.says), ...steadiness(open.filter((phase) => !isFaulty(phase, record)))],

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { scenarioSchema } from '../scenarios/scenario.ts'
+import { STAGES } from './stages.ts'
 import { SUMMARY_VERSION, type Summary } from './summarise.ts'
 
 /**
@@ -113,6 +114,22 @@ const service = z.strictObject({
   cpuMsPerThousand: z.number().optional().describe('CPU-milliseconds per thousand events stored.'),
 })
 
+const stage = z.enum(STAGES)
+const stretch = {
+  totalMs: percentiles.describe('From the moment an event was due to its last stage.'),
+  stages: z.array(z.strictObject({ stage, ...percentiles.shape, share: z.number().describe('Of all the time of all these events.') })),
+}
+const traces = z.strictObject({
+  oneIn: z.int().describe('One event in so many was traced.'),
+  complete: z.int(),
+  incomplete: z.int(),
+  refused: z.int(),
+  spansDropped: z.int(),
+  overall: z.strictObject(stretch).optional(),
+  phases: z.array(z.strictObject({ name: z.string(), ...stretch })),
+  slowest: z.strictObject({ id: z.string(), phase: z.string(), totalMs: z.number(), stages: z.array(z.strictObject({ stage, fromMs: z.number(), ms: z.number() })) }).optional(),
+})
+
 const mayLose = z.union([
   z.literal(false),
   z.strictObject({
@@ -160,6 +177,7 @@ export const summarySchema = z
     inside: z
       .record(z.string(), z.strictObject({ mean: z.number(), max: z.number(), phases: z.record(z.string(), z.number()) }))
       .describe("The system's own metrics over the measured phases, by name."),
+    traces: traces.optional().describe("Where an event's time goes; of an observed run."),
     scalings: z.array(z.strictObject({ second: z.number(), service: z.string(), from: z.int(), to: z.int(), says: z.string() })),
     dataBytes: z.record(z.string(), z.number()).optional().describe('On disk, by service.'),
     notes: z.array(z.string()),

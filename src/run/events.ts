@@ -34,6 +34,8 @@ export type RunEvent = { atMs: number } & (
   | { type: 'fault-injected'; fault: string; service: string; replica: number; value?: string; forMs?: number }
   /** The service is ready again. `tookMs`: how long that took once the lab had lifted the fault. */
   | { type: 'fault-healed'; fault: string; service: string; replica: number; value?: string; tookMs: number }
+  /** What is there beside the lab to look at the run with, and where. */
+  | { type: 'observing'; at: Record<string, string> }
   | { type: 'note'; level: 'info' | 'warning'; says: string }
   /** One round of attempts to cross borders between callers, as far as they were answered. `leaks`: those that must have been refused. */
   | { type: 'trespassed'; attempts: number; leaks: { tried: string; leaked: string }[] }
@@ -48,6 +50,8 @@ export type RunEvent = { atMs: number } & (
   | { type: 'settled'; tookMs: number; backlog: number; drained: boolean }
   | { type: 'reconciling'; rows: number }
   | { type: 'accounted'; accounting: Accounting }
+  /** Spans in the run's folder; and those that were lost for want of room, anywhere. */
+  | { type: 'traced'; spans: number; dropped: number }
   | { type: 'judged'; verdict: Verdict }
   | { type: 'run-ended'; status: RunStatus; exitCode: number; why?: string }
 )
@@ -79,6 +83,8 @@ export interface RunStarted {
   runTag: number
   /** Orders of history to be written before the load; absent: none. */
   history?: number
+  /** One event in so many is traced; absent: none, and nothing else of `--observe`. */
+  observe?: { oneIn: number }
   /** As typed, ready to run again. */
   commandLine: string
   versions: Record<string, string>

@@ -6,7 +6,9 @@ import { LabError } from './errors.ts'
 import type { PhaseMeasured, RunEvent, RunStarted, Sample } from './events.ts'
 import { SERIES, seriesTag, type Series } from './series.ts'
 import { initialState, reduce, type RunState } from './state.ts'
+import { readSpans, TRACES_FILE } from './traces.ts'
 import { checkVersion } from './version.ts'
+import type { Span } from '../system/tracing/span.ts'
 import { mergeInto, newHistogram, percentilesMs, type Histogram } from '../measure/histogram.ts'
 import { sumHlog } from '../measure/hlog-sums.ts'
 import type { Percentiles } from './events.ts'
@@ -22,6 +24,9 @@ export interface RunRecord {
   injected?: Extract<RunEvent, { type: 'injected' }>
   watched?: Extract<RunEvent, { type: 'watched' }>
   dataBytes?: Record<string, number>
+  traced?: Extract<RunEvent, { type: 'traced' }>
+  /** Of an observed run. */
+  spans?: Span[]
   deaths: Extract<RunEvent, { type: 'service-exited' }>[]
 }
 
@@ -54,7 +59,7 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   const samples: TimedSample[] = []
   const sums: PhaseMeasured[] = []
   const deaths: RunRecord['deaths'] = []
-  const rest: Pick<RunRecord, 'injected' | 'watched' | 'dataBytes'> = {}
+  const rest: Pick<RunRecord, 'injected' | 'watched' | 'dataBytes' | 'traced'> = {}
   let line = 0
   for await (const event of readEvents(path)) {
     line += 1
@@ -69,6 +74,7 @@ export async function readRecord(folder: string): Promise<RunRecord> {
     else if (event.type === 'injected') rest.injected = event
     else if (event.type === 'watched') rest.watched = event
     else if (event.type === 'data-measured') rest.dataBytes = event.bytes
+    else if (event.type === 'traced') rest.traced = event
     else if (event.type === 'service-exited' && !event.expected) deaths.push(event)
   }
   const { run } = state
@@ -76,7 +82,8 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   checkVersion(path, run.schemaVersion)
   state = { ...state, samples }
   const histograms = await readHistograms(join(folder, 'latency.hlog'))
-  return { folder, run, state, samples, deaths, ...rest, phases: phaseRecords(run, state, samples, sums, histograms) }
+  const spans = run.observe && (await readSpans(join(folder, TRACES_FILE)))
+  return { folder, run, state, samples, deaths, ...rest, spans, phases: phaseRecords(run, state, samples, sums, histograms) }
 }
 
 function reduced(state: RunState, event: RunEvent, where: string): RunState {

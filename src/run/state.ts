@@ -24,6 +24,8 @@ export interface RunState {
   scalings: { atMs: number; service: string; from: number; to: number; says: string }[]
   log: LogLine[]
   notes: { level: 'info' | 'warning'; says: string }[]
+  /** Where prometheus and the like are, by name. */
+  observing?: Record<string, string>
   fetch?: { what: string; done: number; total?: number }
   /** Attempts to cross borders between callers so far, where the scenario has them. */
   trespass?: { attempts: number; leaks: number; examples: Leak[] }
@@ -177,6 +179,8 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       }
     case 'note':
       return { notes: [...state.notes, { level: event.level, says: event.says }], log: appendLog(state, event.atMs, 'lab', event.says) }
+    case 'observing':
+      return { observing: event.at }
     case 'trespassed': {
       const { attempts, leaks, examples } = state.trespass ?? { attempts: 0, leaks: 0, examples: [] }
       const more = event.leaks.map((leak) => ({ atMs: event.atMs, ...leak }))
@@ -203,6 +207,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
     case 'injected':
     case 'watched':
     case 'data-measured':
+    case 'traced':
       return {}
     case 'accounted':
       return { accounting: event.accounting }

@@ -2,13 +2,15 @@ import { z } from 'zod'
 import { absoluteEntries, expand, parseFile, unknownKeys, whereIs, withNormalServices, type ComposeFile } from './compose-file.ts'
 import { isMap, mergeCompose, type YamlMap } from './compose-merge.ts'
 import { ComposeError, type ComposeProblem } from './errors.ts'
+import { interpolate } from './interpolate.ts'
 
 export type { ComposeFile } from './compose-file.ts'
 export { readComposeFiles } from './compose-read.ts'
 
 /** Pure reading of compose files: text in, a typed stack or every problem at once out. */
 
-export const PROVIDERS = ['postgres', 'redis', 'kafka', 'flink', 'rabbitmq', 'clickhouse', 'node'] as const
+/** `container`: what has no form but its image; the local runtime goes without. */
+export const PROVIDERS = ['postgres', 'redis', 'kafka', 'flink', 'rabbitmq', 'clickhouse', 'node', 'prometheus', 'container'] as const
 export type ProviderName = (typeof PROVIDERS)[number]
 
 export const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const
@@ -45,11 +47,15 @@ export interface Stack {
   volumes: YamlMap
 }
 
-/** The `x-lab.ports` of all files, before interpolation: variable → port inside the container. Whatever is malformed is left to {@link readStack}. */
-export function portVariables(files: readonly ComposeFile[]): Record<string, number> {
+/**
+ * The `x-lab.ports` of all files, before interpolation: variable → port inside the container. Whatever is malformed is left to {@link readStack}.
+ * @param leftOut services whose ports do not count
+ */
+export function portVariables(files: readonly ComposeFile[], leftOut: ReadonlySet<string> = new Set()): Record<string, number> {
   const ports: Record<string, number> = {}
   for (const { services } of files.map(parseFile).map(({ map }) => map)) {
-    for (const service of isMap(services) ? Object.values(services) : []) {
+    for (const [name, service] of isMap(services) ? Object.entries(services) : []) {
+      if (leftOut.has(name)) continue
       const lab = isMap(service) ? service['x-lab'] : undefined
       for (const [name, port] of Object.entries(isMap(lab) && isMap(lab.ports) ? lab.ports : {})) {
         if (typeof port === 'number') ports[name] = port
@@ -57,6 +63,30 @@ export function portVariables(files: readonly ComposeFile[]): Record<string, num
     }
   }
   return ports
+}
+
+/** The stack without these services; nothing waits for them any more. */
+export function without({ services, order, volumes }: Stack, leftOut: ReadonlySet<string>): Stack {
+  const kept = Object.values(services).filter(({ name }) => !leftOut.has(name))
+  const waitingFor = (service: ComposeService) => Object.fromEntries(Object.entries(service.dependsOn).filter(([name]) => !leftOut.has(name)))
+  return { services: Object.fromEntries(kept.map((service) => [service.name, { ...service, dependsOn: waitingFor(service) }])), order: order.filter((name) => !leftOut.has(name)), volumes }
+}
+
+/** Names of the services that are nothing but an image, before interpolation. */
+export function containersOnly(files: readonly ComposeFile[]): string[] {
+  return files.map(parseFile).flatMap(({ map: { services } }) => (isMap(services) ? Object.entries(services) : []).flatMap(([name, service]) => {
+    const lab = isMap(service) ? service['x-lab'] : undefined
+    return isMap(lab) && lab.provider === 'container' ? [name] : []
+  }))
+}
+
+/** Values may name addresses that are settled later than they: `http://${OTLP_HOST:-collector}:${OTLP_PORT:-4318}`. */
+export function withAddresses(env: Readonly<Record<string, string>>, addresses: Readonly<Record<string, string>>): Record<string, string> {
+  const settled = Object.entries(env).map(([name, value]) => {
+    const { text, problems } = interpolate(value, addresses)
+    return [name, problems.length > 0 ? value : text] as const
+  })
+  return { ...Object.fromEntries(settled), ...addresses }
 }
 
 /**

@@ -14,8 +14,10 @@ export interface StackRequest {
   runId: string
   /** Compose files, later ones override. Absolute paths. */
   files: string[]
-  /** Values for interpolation: knobs as `LAB_*`, images, nothing secret. */
+  /** Values for interpolation: knobs as `LAB_*`, images, nothing secret. They may name addresses: `${OTLP_PORT:-4318}`. */
   env: Record<string, string>
+  /** Services of the files that are left out. */
+  without?: readonly string[]
   /** Where `<service>.log` files go. */
   logDir: string
   /** Services whose clients are to reach them through a proxy that can be told to be bad; none by default. */

@@ -11,6 +11,7 @@ import page from './page.html?raw'
 import { answerFor, CHALLENGE, Refusal } from './problem.ts'
 import { recycleConnections } from './recycling.ts'
 import { serveSockets } from './sockets.ts'
+import { traceOf, traceRequests } from './tracing/http.ts'
 import { parseBatch } from './validation.ts'
 
 export const BATCH_LIMIT_BYTES = 512 * 1024
@@ -51,7 +52,7 @@ export async function startApi(architecture: Architecture, context: Context, add
   if (exposed) exposeMeter(meter)
   const app = buildApp(architecture.id, backend, meter, context)
   const payload = context.knobs['payload'] === 'diff' ? 'diff' : 'full'
-  const sockets = serveSockets(app.server, backend, { payload, meter, log: context.log })
+  const sockets = serveSockets(app.server, backend, { payload, meter, log: context.log, tracer: backend.showsUnstored ? undefined : context.tracer })
   const recycling = context.knobs['autoscale'] === 'on' ? recycleConnections(app.server, recycleAfterMs) : undefined
   // Replicas share one port; whoever starts them has made sure that it was free.
   const listening: ListenOptions = { ...address, reusePort: address.port !== 0 }
@@ -74,7 +75,7 @@ export async function startApi(architecture: Architecture, context: Context, add
 /** Everything but the sockets, not listening yet. */
 export function buildApp(id: string, backend: Backend, meter: Meter, context: Context): FastifyInstance {
   const orderPath = `/api/${id}/order`
-  const order = orderEndpoint(backend, meter, context.log)
+  const order = orderEndpoint(backend, meter, context.log, context.tracer)
   const isOrder = ({ method, url = '' }: IncomingMessage) => method === 'POST' && (url === orderPath || url.startsWith(`${orderPath}?`))
   const app = fastify({
     bodyLimit: BATCH_LIMIT_BYTES,
@@ -91,11 +92,15 @@ export function buildApp(id: string, backend: Backend, meter: Meter, context: Co
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(['application/json', NDJSON], { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
+  traceRequests(app, context.tracer)
   app.post(`/api/${id}/orders`, { onRequest: async (request) => backend.identify?.(request.raw) }, async (request, reply) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') throw new Refusal(415, { error: 'content-encoding is not supported: send the body as it is' })
+    const trace = traceOf(request)
+    trace?.readBody()
     const orders = parseBatch(String(request.body ?? ''), isMediaType(request.headers['content-type'], NDJSON), Date.now())
     const sender = await backend.admit?.(request.raw, orders.length)
+    trace?.validated(orders)
     await backend.publish(orders, sender ?? undefined)
     meter.accepted += orders.length
     return sendJson(reply.code(backend.accepted), `{"count":${orders.length},"ids":${JSON.stringify(orders.map((it) => it.id))}}`)

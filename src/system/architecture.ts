@@ -84,6 +84,8 @@ export interface Description {
 export interface Backend extends Reader, AsyncDisposable {
   /** 201 when a 2xx means stored, 202 when it means handed to a broker. */
   accepted: 201 | 202
+  /** What is shown may not be stored yet, so that what is pushed says nothing of when an event was stored. */
+  showsUnstored?: true
   /** All or nothing. Throws {@link Unavailable} (nothing written) or {@link Unknown} (may have been written). */
   publish(orders: Order[], sender?: Sender): Promise<void>
   /**

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
+import type { Tracer } from './tracing/tracer.ts'
 
 /** What every part of the system is handed: its knobs, the addresses of its backends, a log, and an end. */
 export interface Context<Knobs = Record<string, unknown>> {
@@ -15,6 +16,8 @@ export interface Context<Knobs = Record<string, unknown>> {
   failpoint(point: string): void
   /** Aborted when the process is asked to stop. */
   signal: AbortSignal
+  /** Tells where the time of sampled events goes; absent where this process does not trace. */
+  tracer?: Tracer
 }
 
 /** From `<NAME>_USER`, `<NAME>_PASSWORD` and so on, which are set of a server that is not the lab's. */
@@ -105,7 +108,7 @@ function dataFolderFrom(env: Env): string {
 
 /** A context from environment-like variables: a service's own, or those a running system was resolved to. */
 export function createContext<Knobs>(
-  parts: { env: Env; knobs: Knobs; signal: AbortSignal; role?: string; log?: (line: string) => void },
+  parts: { env: Env; knobs: Knobs; signal: AbortSignal; role?: string; log?: (line: string) => void; tracer?: Tracer },
 ): Context<Knobs> {
   return {
     knobs: parts.knobs,
@@ -115,5 +118,6 @@ export function createContext<Knobs>(
     log: parts.log ?? (() => {}),
     failpoint: failpointFrom(parts.env, parts.role ?? ''),
     signal: parts.signal,
+    ...(parts.tracer && { tracer: parts.tracer }),
   }
 }

@@ -67,6 +67,7 @@ export function startProcessMetrics(): void {
 export const forgetMetrics = (): void => own.clear()
 
 export const metricsType = register.contentType
+export const renderOwnMetrics = (): Promise<string> => own.metrics()
 export const renderMetrics = async (): Promise<string> => `${await register.metrics()}\n${await own.metrics()}`
 
 /**

@@ -38,15 +38,20 @@ export function encodeOrder(order: Order, bytes: Buffer, at: number): void {
 
 /** The order in a record that {@link isOrder}. */
 export function decodeOrder(bytes: Buffer, at: number): Order {
-  const hex = bytes.toString('hex', at, at + 16)
   return {
-    id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
+    id: decodeId(bytes, at),
     type: ORDER_TYPES[bytes[at + TYPE_AT]!]!,
     store: STORES[bytes[at + STORE_AT]!]!,
     product: PRODUCTS[bytes[at + PRODUCT_AT]!]!,
     amountCents: bytes.readUInt32BE(at + CENTS_AT),
     timestampMs: bytes.readUIntBE(at + TIMESTAMP_AT, 6),
   }
+}
+
+/** The id of the record at `at`. */
+export function decodeId(bytes: Buffer, at: number): string {
+  const hex = bytes.toString('hex', at, at + 16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 /** Are its positions inside their vocabularies? Everything else in a record is an order whatever it holds. */

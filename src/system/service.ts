@@ -11,6 +11,9 @@ import { createContext, type Context } from './context.ts'
 import { knobProblemLine, knobsFromEnv } from './knobs.ts'
 import { serveMetrics, startProcessMetrics } from './metrics.ts'
 import { suggest } from './suggest.ts'
+import { startCollector } from './tracing/collector.ts'
+import { tracingSettings, type TracingSettings } from './tracing/settings.ts'
+import { createTracer } from './tracing/tracer.ts'
 
 const STOP_WITHIN_MS = 6_000
 /** How often a starting service looks whether it is ready. */
@@ -22,19 +25,41 @@ const log = (line: string): void => void process.stdout.write(`${new Date().toIS
 class BadUsage extends Error {}
 
 async function main(): Promise<void> {
+  if (role === 'collector') return await untilStopped(await startCollector(process.env, log))
   const architecture = await chooseArchitecture()
   const roles = ['api', 'setup', ...Object.keys(architecture.roles)]
   if (!roles.includes(role)) throw new BadUsage(`${architecture.id} has no role ${JSON.stringify(role)}. Allowed: ${roles.join(', ')}.${suggest(role, roles)}`)
   const parsed = knobsFromEnv(architecture, process.env)
   if (!parsed.ok) throw new BadUsage(parsed.problems.map(knobProblemLine).join('\n'))
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(name))
-  const context = createContext({ env: process.env, knobs: parsed.knobs, signal: stop.signal, role, log })
+  const stop = stopping()
+  const settings = role === 'setup' ? undefined : tracing()
+  await using tracer = settings && createTracer(settings, log)
+  const context = createContext({ env: process.env, knobs: parsed.knobs, signal: stop.signal, role, log, tracer })
   if (role === 'setup') return await runSetup(architecture, context)
   await using _service = role === 'api' ? await runApi(architecture, context) : await runRole(architecture, context)
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
   log(`stopping (${String(stop.signal.reason)})`)
   setTimeout(() => fail(`did not stop within ${STOP_WITHIN_MS} ms`, 1), STOP_WITHIN_MS).unref()
+}
+
+function stopping(): AbortController {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(name))
+  return stop
+}
+
+function tracing(): TracingSettings | undefined {
+  try {
+    return tracingSettings(process.env, role)
+  } catch (error) {
+    throw new BadUsage((error as Error).message)
+  }
+}
+
+async function untilStopped(service: AsyncDisposable): Promise<void> {
+  await using _ = service
+  const { signal } = stopping()
+  await new Promise((resolve) => signal.addEventListener('abort', resolve))
 }
 
 async function chooseArchitecture(): Promise<Architecture> {

@@ -5,6 +5,8 @@ import type { Dashboard } from './dashboard.ts'
 import { diffDashboards } from './diff.ts'
 import type { Meter } from './metrics.ts'
 import { textFrame } from './text-frame.ts'
+import { SHARED } from './tracing/span.ts'
+import type { Tracer } from './tracing/tracer.ts'
 
 /** At most ten pushes a second. */
 const PUSH_INTERVAL_MS = 100
@@ -32,6 +34,7 @@ export interface ChannelOptions {
   payload: 'full' | 'diff'
   meter: Meter
   log: (line: string) => void
+  tracer?: Tracer
 }
 
 /** All who see the same: one reading of the dashboard and one frame for all of them. */
@@ -45,7 +48,7 @@ export interface Channel extends Disposable {
 }
 
 /** It asks for the dashboard only while somebody listens, and at its own pace: whoever reads slowly delays no other channel. */
-export function openChannel(reader: Reader, { name, payload, meter, log }: ChannelOptions): Channel {
+export function openChannel(reader: Reader, { name, payload, meter, log, tracer }: ChannelOptions): Channel {
   const clients = new Set<Client>()
   let shown: Dashboard | undefined
   let shownFull: Buffer | undefined
@@ -64,6 +67,8 @@ export function openChannel(reader: Reader, { name, payload, meter, log }: Chann
     timer = undefined
     busy = true
     lastPushMs = performance.now()
+    const beganMs = tracer?.nowMs()
+    const pushes = meter.pushes
     try {
       const before = shown
       if (stale) {
@@ -73,6 +78,7 @@ export function openChannel(reader: Reader, { name, payload, meter, log }: Chann
         if (shown === undefined || now.version > shown.version) [shown, shownFull] = [now, undefined]
       }
       if (shown !== undefined) sendTo(shown, before)
+      if (beganMs !== undefined && meter.pushes > pushes) tracer!.shared(SHARED.push, beganMs, shown!.version)
     } catch (error) {
       stale = true
       lastPushMs = performance.now() + RETRY_MS

@@ -6,6 +6,7 @@ import { Unavailable, type Backend, type View } from './architecture.ts'
 import type { Meter } from './metrics.ts'
 import { CLOSE, closeSocket, openChannel, type Channel, type Client } from './socket-channel.ts'
 import { watchRights } from './socket-rights.ts'
+import type { Tracer } from './tracing/tracer.ts'
 import { chooseProtocol, refuseFor, refuseUpgrade, takeToken, upgradeProblem } from './socket-upgrade.ts'
 
 const HEARTBEAT_MS = 30_000
@@ -33,7 +34,7 @@ export interface Sockets extends AsyncDisposable {
  * upgrade is asked about: all who may see the same share a channel, which is there as long as one of them is, and a client is closed with
  * 4401 and a reason when its right ends.
  */
-export function serveSockets(server: Server, backend: Backend, options: { payload: 'full' | 'diff'; meter: Meter; log: (line: string) => void }): Sockets {
+export function serveSockets(server: Server, backend: Backend, options: { payload: 'full' | 'diff'; meter: Meter; log: (line: string) => void; tracer?: Tracer }): Sockets {
   const { meter, log } = options
   const channels = new Map<string, Channel>()
   const acceptor = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, clientTracking: false, handleProtocols: chooseProtocol })

@@ -2,7 +2,7 @@
 # Builds stand-ins for the public images, where no registry can be reached: Debian's own packages with the same environment,
 # ports, volumes and commands; what Debian has not comes from Maven and npm. Root, debootstrap and a running engine (DOCKER_HOST) are
 # needed, a Debian mirror, and Node; for Kafka and Flink Java 17 and Maven as well, unless their jars are in the cache.
-#   test/images/build.sh [node] [postgres] [redis] [rabbitmq] [kafka] [flink] [clickhouse]     default: the first four
+#   test/images/build.sh [node] [postgres] [redis] [rabbitmq] [kafka] [flink] [clickhouse] [prometheus]     default: the first four
 # What has not changed since it was built is left as it is.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ suite=bookworm
 mirror=${LAB_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 # Each line: name, tag. The tag says what is inside, not what it stands for.
 tag() { case $1 in debian) echo load-lab-test/debian:12 ;; node) echo load-lab-test/node:24 ;; postgres) echo load-lab-test/postgres:15 ;; redis) echo load-lab-test/redis:7 ;; rabbitmq) echo load-lab-test/rabbitmq:3.10 ;;
-  java) echo load-lab-test/java:17 ;; kafka) echo load-lab-test/kafka:4.3.1 ;; flink) echo load-lab-test/flink:2.0.0-java17 ;; clickhouse) echo load-lab-test/clickhouse:26.7 ;; *) echo "no stand-in for $1" >&2; exit 2 ;; esac; }
+  java) echo load-lab-test/java:17 ;; kafka) echo load-lab-test/kafka:4.3.1 ;; flink) echo load-lab-test/flink:2.0.0-java17 ;; clickhouse) echo load-lab-test/clickhouse:26.7 ;; prometheus) echo load-lab-test/prometheus:2.42 ;; *) echo "no stand-in for $1" >&2; exit 2 ;; esac; }
 made_from() { docker image inspect --format '{{ index .Config.Labels "load-lab.made-from" }}' "$1" 2>/dev/null || true; }
 
 base() {

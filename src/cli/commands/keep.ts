@@ -2,6 +2,9 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { externalsFor, serversOf } from '../../experiment/plan-external.ts'
+import { MAX_LINES, type LogLine } from '../../experiment/loki.ts'
+import { observeKept } from '../../experiment/observe-kept.ts'
+import { goWithout, observeOptions, observingEnv, observingFiles } from '../../experiment/observing.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { cacheDir } from '../../runtime/cache.ts'
@@ -11,7 +14,7 @@ import { envFromKnobs } from '../../system/knobs.ts'
 import { forget, remember, withoutSecrets, type KeeperMessage, type Kept } from '../keeper.ts'
 
 /** The keeper: brings a system up, tells `lab up` about it, and holds it until SIGTERM. */
-export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string }): Promise<void> {
+export async function keepCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string; observe?: boolean; traces?: string }): Promise<void> {
   const tell = (message: KeeperMessage) => {
     if (process.connected) process.send?.(message)
   }
@@ -24,17 +27,25 @@ export async function keepCommand(options: { arch: string; port: string; set: st
     const logDir = join(cacheDir(), 'up', 'logs', options.arch)
     await rm(logDir, { recursive: true, force: true })
     await mkdir(logDir, { recursive: true })
-    const files = [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+    const files = [...composeFiles(architecture, knobs), ...observingFiles(options.observe), ...options.compose.map((file) => resolve(file))]
     const runtime = await chooseRuntime(askedRuntime(options.runtime), files, stop.signal, () => undefined)
+    const observe = observeOptions(options, [])
+    const lacking = observe && (await goWithout(runtime.name, runId, stop.signal, (event) => tell({ type: 'event', event })))
+    const lines: LogLine[] = []
     await using system = await upWith(runtime, serversOf(externalsFor(architecture, knobs, files, process.env, [])), {
       runId,
       files,
-      env: envFromKnobs(knobs),
+      env: { ...envFromKnobs(knobs), ...(observe && observingEnv(runtime.name, observe.oneIn)) },
+      without: lacking?.services,
       logDir,
       apiPort: Number(options.port),
       signal: stop.signal,
-      on: (event) => tell({ type: 'event', event }),
+      on(event) {
+        tell({ type: 'event', event })
+        if (observe && event.type === 'log' && lines.length < MAX_LINES) lines.push({ atMs: Date.now(), ...event })
+      },
     })
+    await using _observed = observe && (await observeKept({ system, architecture, knobs, logDir, runId, oneIn: observe.oneIn, lines }))
     const kept: Kept = { arch: options.arch, runId, url: system.apiUrl, keeper: self(), env: withoutSecrets(system.env), logDir, knobs }
     await remember(kept)
     tell({ type: 'up', kept })

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { composeFiles, knobsOf, loadArchitecture } from '../../experiment/plan.ts'
 import { externalsFor } from '../../experiment/plan-external.ts'
+import { observeOptions, observingFiles } from '../../experiment/observing.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { entryPath } from '../../runtime/entry.ts'
@@ -12,22 +13,24 @@ import { createContext } from '../../system/context.ts'
 import { fetchLine } from '../fetch-line.ts'
 import { envOf, listKept, type Kept, type KeeperMessage } from '../keeper.ts'
 
-export async function upCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string; json?: boolean }): Promise<void> {
+export async function upCommand(options: { arch: string; port: string; set: string[]; compose: string[]; runtime?: string; json?: boolean; observe?: boolean; traces?: string }): Promise<void> {
   const asked = askedRuntime(options.runtime)
   const architecture = await loadArchitecture(options.arch)
   const problems: string[] = []
   const knobs = knobsOf(architecture, options.set, problems)
+  const observe = observeOptions(options, problems)
   const port = Number(options.port)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) problems.push(`--port ${options.port}: must be a whole number from 1 to 65535`)
   if (problems.length > 0) throw new LabError(EXIT.usage, problems.join('\n'), `lab list knobs --arch ${options.arch}`)
   const already = (await listKept()).find((kept) => kept.arch === options.arch)
   if (already !== undefined) throw new LabError(EXIT.usage, `${options.arch} is up already, at ${already.url}`, `lab down --arch ${options.arch}`)
 
-  const files = [...composeFiles(architecture, knobs), ...options.compose.map((file) => resolve(file))]
+  const files = [...composeFiles(architecture, knobs), ...observingFiles(options.observe), ...options.compose.map((file) => resolve(file))]
   externalsFor(architecture, knobs, files, process.env, problems)
   if (problems.length > 0) throw new LabError(EXIT.usage, problems.join('\n'))
   const { name } = await chooseRuntime(asked, files, new AbortController().signal, (line) => process.stderr.write(`lab: ${line}\n`))
   const words = ['keep', '--runtime', name, '--arch', options.arch, '--port', options.port, ...options.set.flatMap((pair) => ['--set', pair]), ...options.compose.flatMap((file) => ['--compose', file])]
+  if (observe) words.push('--observe', '--traces', String(observe.oneIn))
   const keeper = spawn(process.execPath, [entryPath('cli'), ...words], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const interrupt = () => keeper.kill('SIGTERM')
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)

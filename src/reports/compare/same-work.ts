@@ -9,7 +9,7 @@ export interface Difference {
   forbidden: boolean
 }
 
-type Described = Pick<RunStarted, 'scenario' | 'baseRate' | 'history' | 'machine' | 'runtime' | 'external' | 'architecture' | 'knobs' | 'versions' | 'git'>
+type Described = Pick<RunStarted, 'scenario' | 'baseRate' | 'history' | 'machine' | 'runtime' | 'external' | 'architecture' | 'knobs' | 'versions' | 'git' | 'observe'>
 
 /** Every difference but seed and time. What is compared (architecture, knobs, code, versions, runtime) may differ; work and machine must not. */
 export function differencesBetween(base: Described, head: Described): Difference[] {
@@ -25,6 +25,8 @@ export function differencesBetween(base: Described, head: Described): Difference
     // Another architecture has other knobs: each would be named, and none would tell anything.
     ...(base.architecture === head.architecture ? differing('knob', base.knobs, head.knobs) : []),
     ...differing('runtime', base.runtime, head.runtime),
+    // Collector, Prometheus and spans take of the same cores.
+    ...differing('observe', base.observe ?? 'off', head.observe ?? 'off'),
     ...differing('code', codeOf(base), codeOf(head)),
     ...differing('version', base.versions, head.versions),
     ...differing('kernel', base.machine.kernel, head.machine.kernel),

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { portVariables, readComposeFiles, readStack, type Stack } from '../compose.ts'
+import { portVariables, readComposeFiles, readStack, withAddresses, without, type Stack } from '../compose.ts'
 import { withoutExternal } from '../external/stack.ts'
 import { bringUp, takeDown } from '../local/bring-up.ts'
 import { hostVariable } from '../local/provider.ts'
@@ -81,13 +81,13 @@ interface ForDocker {
   links: LinkPlan[]
 }
 
-function readForDocker(request: Pick<StackRequest, 'files' | 'env' | 'links' | 'external'>): ForDocker {
+function readForDocker(request: Pick<StackRequest, 'files' | 'env' | 'links' | 'external' | 'without'>): ForDocker {
   const files = readComposeFiles(request.files)
-  const env = { ...imageVariables(process.env), ...request.env, ...request.external?.env }
+  const env = { ...imageVariables(process.env), ...withAddresses(request.env, {}), ...request.external?.env }
   const links = request.links?.length ? planLinks(readStack(files, env), request.links) : []
   // Where there is a link, it is what clients find under the service's name.
   const shown = Object.fromEntries(links.flatMap(({ isApi, variable, name }) => (isApi ? [] : [[hostVariable(variable), name]])))
-  const stack = withLinks(withoutExternal(readStack(files, { ...env, ...shown }), request.external), links, (link) => ({
+  const stack = withLinks(withoutExternal(without(readStack(files, { ...env, ...shown }), new Set(request.without)), request.external), links, (link) => ({
     listen: `0.0.0.0:${link.port}`,
     target: `${link.target}:${link.port}`,
     control: `0.0.0.0:${LINK_CONTROL}`,

@@ -1,17 +1,13 @@
-import type { ComposeService, Stack } from '../compose.ts'
+import { without, type Stack } from '../compose.ts'
 import type { StackRequest } from '../runtime.ts'
 import { environmentOf, type External } from './external.ts'
 
 /** The stack without what somebody else runs: nobody waits for it, and every process of ours is told how to reach it. */
 export function withoutExternal(stack: Stack, external: StackRequest['external']): Stack {
   if (external === undefined) return stack
-  const away = new Set(external.services)
-  const kept = Object.values(stack.services).filter(({ name }) => !away.has(name)).map((service): ComposeService => ({
-    ...service,
-    dependsOn: Object.fromEntries(Object.entries(service.dependsOn).filter(([name]) => !away.has(name))),
-    ...(service.provider === 'node' && { environment: { ...service.environment, ...external.env } }),
-  }))
-  return { ...stack, services: Object.fromEntries(kept.map((service) => [service.name, service])), order: stack.order.filter((name) => !away.has(name)) }
+  const { services, ...rest } = without(stack, new Set(external.services))
+  const told = Object.entries(services).map(([name, service]) => [name, service.provider === 'node' ? { ...service, environment: { ...service.environment, ...external.env } } : service] as const)
+  return { ...rest, services: Object.fromEntries(told) }
 }
 
 export interface Replaced {

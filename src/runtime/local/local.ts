@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { portVariables, readComposeFiles, readStack, type ComposeService, type ProviderName, type Stack } from '../compose.ts'
+import { containersOnly, portVariables, readComposeFiles, readStack, withAddresses, without, type ComposeService, type ProviderName, type Stack } from '../compose.ts'
 import { endProcesses } from '../end-processes.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
 import { entryPath } from '../entry.ts'
@@ -17,6 +17,7 @@ import { kafka } from './kafka.ts'
 import { node } from './node.ts'
 import { reservePorts } from './ports.ts'
 import { postgres } from './postgres.ts'
+import { prometheus } from './prometheus.ts'
 import { hostVariable, type Backend, type Provider } from './provider.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
@@ -24,7 +25,7 @@ import { createReplica, type Replica } from './replica.ts'
 import { createSystem, SHARED_DATA } from './system.ts'
 import { createUndo } from './undo.ts'
 
-export const providers = { clickhouse, flink, kafka, node, postgres, rabbitmq, redis } satisfies Partial<Record<ProviderName, Provider>>
+export const providers = { clickhouse, flink, kafka, node, postgres, prometheus, rabbitmq, redis } satisfies Partial<Record<ProviderName, Provider>>
 
 const READY_WITHIN_MS = 60_000
 
@@ -43,15 +44,16 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(runId)) throw new Error(`run id ${JSON.stringify(runId)}: letters, digits, dots, dashes and underscores only`)
   const files = readComposeFiles(request.files)
   await using undo = createUndo()
+  const leftOut = new Set([...containersOnly(files), ...(request.without ?? [])])
   const links = request.links?.length ? planLinks(readStack(files, request.env), request.links) : []
-  const wanted = [...Object.keys(portVariables(files)), ...links.flatMap((link) => [linkPort(link), controlPort(link)])]
+  const wanted = [...Object.keys(portVariables(files, leftOut)), ...links.flatMap((link) => [linkPort(link), controlPort(link)])]
   const reservation = undo.use(await reservePorts(wanted, request.apiPort === undefined ? {} : { API_PORT: request.apiPort }))
   const addresses = { ...addressesOf(reservation.ports), ...request.external?.env }
   const at = (variable: string): string => `127.0.0.1:${addresses[variable]}`
   const dataFolder = join(runFolder(runId), SHARED_DATA)
   // Where there is a link, it is what clients find under the service's name.
   const shown = Object.fromEntries(links.flatMap((link) => (link.isApi ? [] : [[link.variable, addresses[linkPort(link)]!]])))
-  const read = withoutExternal(readStack(files, { ...request.env, ...addresses, ...shown, DATA_FOLDER: dataFolder }), request.external)
+  const read = withoutExternal(without(readStack(files, { ...withAddresses(request.env, { ...addresses, DATA_FOLDER: dataFolder }), ...shown }), leftOut), request.external)
   const stack = withLinks(read, links, (link) => ({ listen: at(linkPort(link)), target: at(link.variable), control: at(controlPort(link)), entry: entryPath('link') }))
   const chosen = chooseProviders(stack)
 
@@ -92,7 +94,7 @@ async function up(request: StackRequest, readyWithinMs: number): Promise<System>
 /** Fetches and makes ahead all that bringing these compose files up needs on this machine (`lab setup`). Idempotent. */
 export async function setup(files: readonly string[], signal: AbortSignal, on: (event: RuntimeEvent) => void): Promise<void> {
   const read = readComposeFiles(files)
-  const stack = readStack(read, addressesOf(portVariables(read)))
+  const stack = without(readStack(read, addressesOf(portVariables(read))), new Set(containersOnly(read)))
   const chosen = chooseProviders(stack)
   const io = { marks: runMarks(`setup-${process.pid}`, self()), signal, onFetch: on }
   await Promise.all(stack.order.map((name) => chosen[name]!.install(stack.services[name]!, io)))

@@ -6,7 +6,7 @@ import type { Provider } from './provider.ts'
 /**
  * Processes of the system itself: `node dist/service.js <command…>`, or the script that `x-lab.entry` names.
  * Such a process says that it is ready by a line with the word `ready`; every replica says so for itself, because they share
- * one port, and an answer on it is the answer of any of them. The one with `API_PORT` must also answer /readyz with 200.
+ * one port, and an answer on it is the answer of any of them. Each tells its metrics on any free port, as replicas share a machine. The one with `API_PORT` must also answer /readyz with 200.
  */
 const READY = /(?<!not )\bready\b/
 const METRICS_PORT = /\bmetrics on port (\d+)/
@@ -20,7 +20,7 @@ export const node: Provider = {
     const script = service.entry ?? entryPath('service')
     const url = service.ports.API_PORT === undefined ? undefined : `http://${addresses.API_HOST}:${addresses.API_PORT}/readyz`
     return {
-      launch: { file: process.execPath, args: [script, ...service.command], env: plainEnvironment(service.environment), cwd: '/' },
+      launch: { file: process.execPath, args: [script, ...service.command], env: plainEnvironment({ ...service.environment, METRICS_PORT: '0' }), cwd: '/' },
       isReady: async (saw) => saw(READY) && (url === undefined || (await httpStatus(url, 1_000)) === 200),
       metricsPortIn: METRICS_PORT,
       stopSignal: 'SIGTERM',

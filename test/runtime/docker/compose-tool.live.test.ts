@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { defaultKnobs } from '../../../src/system/knobs.ts'
+import { observingFiles } from '../../../src/experiment/observing.ts'
 import { composeFiles } from '../../../src/experiment/plan.ts'
 import { setupDocker } from '../../../src/runtime/docker/docker.ts'
 import { connectEngine } from '../../../src/runtime/docker/engine.ts'
@@ -34,6 +35,12 @@ describe.skipIf(!engine)(`docker-compose 1.29${typeof started === 'string' ? ` (
     const config = await compose(composeFiles(architecture, defaultKnobs(architecture)), ['config'])
     expect(config).toContain('services:')
     expect(config).toMatch(new RegExp(`LAB_ARCH: '?"?${id}'?"?$`, 'm'))
+  })
+
+  test('reads the files of v2 with those of observability', async () => {
+    const { architecture } = await architectures.v2()
+    const config = await compose([...composeFiles(architecture as unknown as Architecture), ...observingFiles(true)], ['config'], { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' })
+    for (const text of ['prometheus:', 'grafana:', 'loki:', 'tempo:', 'OTEL_EXPORTER_OTLP_ENDPOINT: http://collector:4318', `${root}compose/observability/alerts.yaml:/etc/prometheus/alerts.yaml:ro`]) expect(config).toContain(text)
   })
 
   test('brings v2 up with three replicas of the API, all of which take orders', async () => {

@@ -27,7 +27,8 @@ export function noteLines(state: RunState, width: number, height: number): Line[
   const notes: Line[] = state.notes.flatMap(({ level, says }) =>
     paragraph(level === 'warning' ? `${SYMBOLS.warn} warning` : '· note', clean(says), level === 'warning' ? 'warn' : undefined, width),
   )
-  const rest = [...faults, ...notes]
+  const beside: Line[] = Object.entries(state.observing ?? {}).flatMap(([name, url]) => paragraph(`· ${clean(name)}`, clean(url), undefined, width))
+  const rest = [...beside, ...faults, ...notes]
   on.unshift(...leaks.slice(0, Math.max(1, height - 1)), ...borders)
   const room = Math.max(0, height - on.length)
   if (on.length + rest.length === 0) return [[{ text: `${SYMBOLS.good} nothing to report`, style: 'dim' }]]

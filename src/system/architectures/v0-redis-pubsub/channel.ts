@@ -18,6 +18,8 @@ export interface Message {
   /** Events published up to and with this message. */
   position: number
   records: Buffer
+  /** When this process received it, ms since the epoch; where it traces. */
+  readMs?: number
 }
 
 export function parseMessage(bytes: Buffer): Message | undefined {

@@ -43,7 +43,9 @@ export function createCollector(context: Context<{ batch: number; flush: number 
     if (last === undefined) return
     const all = held.length === 1 ? last.records : Buffer.concat(held.map(({ records }) => records))
     const step = batch * RECORD_BYTES
+    const beganMs = context.tracer?.nowMs()
     for (let at = 0; at < all.length; at += step) store(all.subarray(at, at + step))
+    if (beganMs !== undefined) context.tracer!.stored(held.map(({ records, readMs }) => ({ events: records, readMs: readMs ?? beganMs })), beganMs)
     held = []
     heldEvents = 0
     progress.reached(last.position)
@@ -51,6 +53,7 @@ export function createCollector(context: Context<{ batch: number; flush: number 
 
   return {
     add(message) {
+      if (context.tracer !== undefined) message.readMs = context.tracer.nowMs()
       held.push(message)
       heldEvents += message.records.length / RECORD_BYTES
       if (message.records.length > 0) context.failpoint('after-receive')

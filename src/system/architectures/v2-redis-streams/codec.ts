@@ -13,6 +13,8 @@ export interface Entry {
   /** Redis' id of the stream entry. */
   entryId: string
   records: Buffer
+  /** When this process read it, ms since the epoch; where it traces. */
+  readMs?: number
 }
 
 /** One record, where it stands in its entry. */

@@ -78,7 +78,9 @@ export function createInbox(context: Context<{ batch: number; flush: number }>, 
   }
 
   function take(entries: readonly Entry[]): void {
+    const readMs = context.tracer?.nowMs()
     for (const entry of entries) {
+      if (readMs !== undefined) entry.readMs = readMs
       held.add(entry.entryId)
       waiting.push(entry)
       waitingEvents += recordsIn(entry)

@@ -5,6 +5,7 @@ import readTotals from '../../postgres/sql/read-totals.sql?raw'
 import { dashboardFromTotals, type TotalsRow } from '../../postgres/totals.ts'
 import { createProjection } from '../../projection.ts'
 import { reasonOf } from '../../reason.ts'
+import { SHARED } from '../../tracing/span.ts'
 import { CHANGES, DASHBOARD } from './names.ts'
 
 const INTERVAL_MS = 100
@@ -28,11 +29,16 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
     lastMs = performance.now()
     if (redis.status !== 'ready') return
     dirty = false
+    const beganMs = context.tracer?.nowMs()
     try {
       const { rows } = await pool.query<TotalsRow>({ name: 'read-totals', text: readTotals })
       // A large dashboard must not take the database for itself: at most a third of the time, and still once a second.
       lastMs += Math.min(3 * (performance.now() - lastMs), ANYWAY_MS)
-      if (await projection.show(dashboardFromTotals(rows, Date.now()))) context.failpoint('after-projection')
+      const dashboard = dashboardFromTotals(rows, Date.now())
+      if (await projection.show(dashboard)) {
+        if (beganMs !== undefined) context.tracer!.shared(SHARED.project, beganMs, dashboard.version)
+        context.failpoint('after-projection')
+      }
       away = false
     } catch (error) {
       dirty = true

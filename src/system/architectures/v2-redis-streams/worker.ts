@@ -3,6 +3,7 @@ import { counter } from '../../metrics.ts'
 import { connectPostgres } from '../../postgres/connect.ts'
 import { reasonOf } from '../../reason.ts'
 import { closeRedis, connectRedis } from '../../redis.ts'
+import type { Taken } from '../../tracing/tracer.ts'
 import { recordsIn, type Entry } from './codec.ts'
 import { createInbox } from './inbox.ts'
 import { DEAD_STREAM } from './names.ts'
@@ -39,8 +40,10 @@ export async function startWorker(context: Context<WorkerKnobs>): Promise<AsyncD
   counter('lab_events_dead_total', 'Records moved to the dead stream.', () => dead)
 
   async function handle(entries: readonly Entry[]): Promise<void> {
+    const beganMs = context.tracer?.nowMs()
     try {
       const poison = await store.store(entries)
+      if (beganMs !== undefined) context.tracer!.stored(entries.map((it) => taken(it, beganMs)), beganMs)
       context.failpoint('after-commit')
       projector.changed()
       await stream.acknowledge(entries, poison)
@@ -80,4 +83,9 @@ export async function startWorker(context: Context<WorkerKnobs>): Promise<AsyncD
       await Promise.all([closeRedis(reader), closeRedis(writer), pool.end()])
     },
   }
+}
+
+/** Redis' id of an entry begins with the moment it was added, in ms. */
+function taken({ records, entryId, readMs }: Entry, beganMs: number): Taken {
+  return { events: records, enqueuedMs: Number(entryId.split('-', 1)[0]), readMs: readMs ?? beganMs }
 }

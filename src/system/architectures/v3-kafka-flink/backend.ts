@@ -27,6 +27,7 @@ export function createBackend(context: Context<V3Knobs>): Backend {
 
   return {
     accepted: 202,
+    showsUnstored: true,
     publish: publisher.publish,
     ready: publisher.ready,
     dashboard: view.dashboard,

@@ -27,6 +27,7 @@ export async function createBackend(context: Context<V5Knobs>): Promise<Backend>
 
   return {
     accepted: 202,
+    showsUnstored: true,
     publish: publisher.publish,
     ready: publisher.ready,
     dashboard: dashboards.dashboard,

@@ -7,6 +7,7 @@ import { connectPostgres } from '../../../postgres/connect.ts'
 import { createProjection } from '../../../projection.ts'
 import { reasonOf } from '../../../reason.ts'
 import { closeRedis, connectRedis } from '../../../redis.ts'
+import { SHARED } from '../../../tracing/span.ts'
 import { AGGREGATIONS } from './aggregations/index.ts'
 import type { V1Knobs } from '../knobs.ts'
 import { CHANGES, DASHBOARD, notifiedOn } from '../names.ts'
@@ -58,10 +59,12 @@ export async function startAggregator(context: Context<V1Knobs>): Promise<AsyncD
     try {
       if (knobs.partition === 'range') await makePartitions(client)
       const beganMs = performance.now()
+      const readMs = context.tracer?.nowMs()
       const turn = await takeTurn(client, aggregation, context.failpoint)
       if (turn === undefined) return
       runs.ran(turn, performance.now() - beganMs)
       await show(turn.dashboard, client)
+      if (readMs !== undefined) context.tracer!.shared(SHARED.project, readMs, turn.dashboard.version)
     } catch (error) {
       broken = error as Error
       throw error

@@ -101,13 +101,16 @@ export async function startBufferWorker(context: Context<V1Knobs>): Promise<Asyn
   async function drain(): Promise<boolean> {
     const peeked = await list.peek(BATCH)
     if (peeked.records.length === 0) return false
+    const readMs = context.tracer?.nowMs()
     context.failpoint('after-read')
     const orders: Order[] = []
     for (const it of peeked.records) {
       if (it.length === RECORD_BYTES && isOrder(it, 0)) orders.push(decodeOrder(it, 0))
       else await bury(it, 'it is no order')
     }
+    const beganMs = context.tracer?.nowMs()
     if (orders.length > 0) await storeOrBury(orders)
+    if (beganMs !== undefined) context.tracer!.stored([{ events: orders.map(({ id }) => id), readMs: readMs! }], beganMs)
     context.failpoint('after-commit')
     if (await list.trim(peeked)) taken += peeked.records.length
     else context.log('another one drains this buffer too')

@@ -3,6 +3,7 @@ import type { Backend, Description } from '../../../architecture.ts'
 import type { Meter } from '../../../metrics.ts'
 import { isMediaType } from '../../../order-endpoint.ts'
 import { Refusal } from '../../../problem.ts'
+import { traceOf } from '../../../tracing/http.ts'
 import { parseBatch, parseOrder } from '../../../validation.ts'
 
 const NDJSON = 'application/x-ndjson'
@@ -12,11 +13,14 @@ export function ingestRoute(app: FastifyInstance, backend: Pick<Backend, 'accept
   app.post('/v1/ingest', { onRequest: async (request) => backend.identify?.(request.raw) }, async (request, reply) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') throw new Refusal(415, { error: 'content-encoding is not supported: send the body as it is' })
+    const trace = traceOf(request)
+    trace?.readBody()
     const text = String(request.body ?? '')
     const lines = isMediaType(request.headers['content-type'], NDJSON)
     const isBatch = lines || /^\s*\[/.test(text)
     const orders = isBatch ? parseBatch(text, lines, Date.now()) : [parseOrder(Buffer.from(text), Date.now())]
     const sender = await backend.admit!(request.raw, orders.length)
+    trace?.validated(orders)
     await backend.publish(orders, sender ?? undefined)
     meter.accepted += orders.length
     return reply.code(backend.accepted).send(isBatch ? { count: orders.length, ids: orders.map((it) => it.id) } : { id: orders[0]!.id })

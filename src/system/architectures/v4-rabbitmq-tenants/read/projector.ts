@@ -6,6 +6,7 @@ import { emptyDashboard, type Dashboard } from '../../../dashboard.ts'
 import type { TotalsRow } from '../../../postgres/totals.ts'
 import { createProjection, type Projection } from '../../../projection.ts'
 import { reasonOf } from '../../../reason.ts'
+import { SHARED } from '../../../tracing/span.ts'
 import { CHANGES, dashboardKey, EVERYBODY, PROJECTOR_LEASE } from '../names.ts'
 import listCounts from '../sql/list-workspace-counts.sql?raw'
 import readTotalsSince from '../sql/read-totals-since.sql?raw'
@@ -100,6 +101,7 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
   }
 
   async function project(): Promise<void> {
+    const beganMs = context.tracer?.nowMs()
     const mine = (await bounded(lease.hold))?.answer
     if (mine === undefined) throw new Error('Redis does not answer')
     if (mine === 'taken') {
@@ -116,6 +118,7 @@ export function startProjector(context: Context, pool: pg.Pool, redis: Redis): P
       if (mine === 'anothers' || sum.count <= sumShown) return
       const all = finished(sum, Date.now())
       await show(everybody, all)
+      if (beganMs !== undefined) context.tracer!.shared(SHARED.project, beganMs, all.version)
       sumShown = all.version
     } catch (error) {
       for (const it of hints) hinted.add(it)

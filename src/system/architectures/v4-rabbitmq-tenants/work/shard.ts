@@ -25,6 +25,8 @@ export interface Shard {
 export interface Handler {
   /** Stores what these messages hold; they are acknowledged when it resolves. */
   handle(messages: readonly ConsumeMessage[]): Promise<void>
+  /** A message has come; it waits for its batch. */
+  received?(message: ConsumeMessage): void
   /** The acknowledgement has left this process. */
   acknowledged(): void
 }
@@ -49,6 +51,7 @@ export function consumeShard(session: Session, number: number, knobs: ShardKnobs
     await channel.consume(shardQueue(number), (message) => {
       if (message === null) return session.lose(`queue ${shardQueue(number)} was deleted`)
       receivedMs = performance.now()
+      handler.received?.(message)
       waiting.push(message)
       waitingEvents += eventsIn(message)
       if (isEnough() || waiting.length === 1) wake()

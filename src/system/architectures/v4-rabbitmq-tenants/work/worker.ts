@@ -6,6 +6,7 @@ import { connectPostgres } from '../../../postgres/connect.ts'
 import { connectRabbit, type Session } from '../../../rabbitmq/connection.ts'
 import { reasonOf } from '../../../reason.ts'
 import { closeRedis, connectRedis } from '../../../redis.ts'
+import type { Taken } from '../../../tracing/tracer.ts'
 import { readMessage, type Event } from '../ingest/message.ts'
 import { assertQueues } from '../ingest/queues.ts'
 import type { V4Knobs } from '../knobs.ts'
@@ -42,6 +43,9 @@ export async function startWorker(context: Context<WorkerKnobs>): Promise<AsyncD
   const projector = startProjector(context, pool, redis)
   const store = createStore(pool, knobs.idempotency === 'redis' ? redisIdempotency(redis) : databaseIdempotency, context)
   const burial = createBurial(pool, context)
+  const { tracer } = context
+  /** When messages came, ms since the epoch; where this process traces. */
+  const readMs = new WeakMap<ConsumeMessage, number>()
   let shards: Shard[] = []
   let running: Promise<unknown> = Promise.resolve()
   const counts = { stored: 0, known: 0 }
@@ -50,14 +54,19 @@ export async function startWorker(context: Context<WorkerKnobs>): Promise<AsyncD
   async function handle(messages: readonly ConsumeMessage[], letters: ConfirmChannel, ended: AbortSignal): Promise<void> {
     context.failpoint('after-receive')
     const events: Event[] = []
+    const taken: Taken[] = []
+    const beganMs = tracer?.nowMs()
     const dead: Letter[] = []
-    for (const { properties, content } of messages) {
+    for (const message of messages) {
+      const { properties, content } = message
       if (properties.type === MARKER) continue
       const read = readMessage(properties.headers ?? {}, content)
       events.push(...read.events)
+      if (beganMs !== undefined) taken.push({ events: read.events.map(({ id }) => id), readMs: readMs.get(message) ?? beganMs })
       dead.push(...read.unreadable.map(letterOfUnreadable))
     }
     const stored = await store.store(events, ended)
+    if (beganMs !== undefined) tracer!.stored(taken, beganMs)
     context.failpoint('after-commit')
     dead.push(...stored.dead.map(letterOfDead))
     if (dead.length > 0) await burial.bury(letters, dead, ended)
@@ -73,7 +82,7 @@ export async function startWorker(context: Context<WorkerKnobs>): Promise<AsyncD
     await assertQueues(channel, knobs)
     const letters = await session.confirmChannel()
     const ended = AbortSignal.any([session.ended, context.signal])
-    const handler = { handle: (messages: readonly ConsumeMessage[]) => handle(messages, letters, ended), acknowledged: () => context.failpoint('after-ack') }
+    const handler = { handle: (messages: readonly ConsumeMessage[]) => handle(messages, letters, ended), acknowledged: () => context.failpoint('after-ack'), ...(tracer && { received: (message: ConsumeMessage) => void readMs.set(message, tracer.nowMs()) }) }
     const consuming = Array.from({ length: knobs.shards }, (_, shard) => consumeShard(session, shard, knobs, handler, ended))
     shards = consuming
     running = Promise.all(consuming.map((it) => it.done.catch(async (error: unknown) => {

@@ -5,6 +5,7 @@ import { RECORD_BYTES } from '../../../record.ts'
 import type { Shown, SpeedWriter } from '../speed/writer.ts'
 import type { Store } from '../store.ts'
 import { readNote, writeNote, type CutNote } from './cut-note.ts'
+import { rememberReads } from './reads.ts'
 import { whyNoOrder, type DeadRecord, type DeadTopic } from './dead-letters.ts'
 import type { Figures } from './figures.ts'
 import type { Membership } from './group.ts'
@@ -64,6 +65,7 @@ export async function beginTenure(parts: Parts, membership: Membership, partitio
   let sinceMs: number | undefined
   let renewMs = performance.now() + RENEW_AFTER_MS
   let poison: DeadRecord[] = []
+  const reads = context.tracer && rememberReads(context.tracer)
 
   const shown = (): Shown => ({
     partition, generation, stored: tail.storedUpTo(), reached,
@@ -106,8 +108,10 @@ export async function beginTenure(parts: Parts, membership: Membership, partitio
     const { again } = cut
     cut.again = true
     const startMs = performance.now()
+    const beganMs = context.tracer?.nowMs()
     await store.insert({ partition, from: cut.from, to: cut.to, token: cut.token, records: cut.records }, { again })
     figures.inserted(cut.orders, performance.now() - startMs)
+    if (beganMs !== undefined) context.tracer!.stored(reads!.of(cut.records, beganMs), beganMs, cut.orders)
     context.failpoint('after-insert')
   }
 
@@ -122,6 +126,7 @@ export async function beginTenure(parts: Parts, membership: Membership, partitio
     async take(batch) {
       if (performance.now() >= renewMs) await renew()
       const { messages } = batch
+      reads?.read(messages)
       let next = takeWhileKnown(messages, 0)
       while (next < messages.length) {
         const strangers = tail.strangers(messages.slice(next).map(({ value }) => value))
