@@ -44,14 +44,16 @@ export const STAND_INS = {
   LAB_BUILD_NETWORK: 'host',
 }
 
-/** Stand-ins that every test has; the others take Java, Maven, and a gigabyte of disk. */
-const USUAL = ['node', 'redis', 'postgres', 'rabbitmq']
+/** Stand-ins that every test has. */
+const USUAL = ['node', 'redis', 'postgres', 'rabbitmq'] as const
+/** These take Java, Maven, and a gigabyte of disk: only what is long has them. */
+export const LARGE = LONG ? (['kafka', 'flink', 'clickhouse'] as const) : []
 
 /** `LAB_TEST_ENGINE`, else in the cache. */
 const folder = process.env.LAB_TEST_ENGINE ?? join(cacheDir(), 'test-engine')
 
 /** Starts it. @param words further ones for dockerd; @param more stand-ins beside the usual ones; @returns the reason in words where it cannot be */
-export async function startEngine(words: readonly string[] = [], more: readonly ('kafka' | 'flink' | 'clickhouse')[] = []): Promise<TestEngine | string> {
+export async function startEngine(words: readonly string[] = [], more: readonly string[] = []): Promise<TestEngine | string> {
   if (process.getuid?.() !== 0) return 'only root can start a Docker engine'
   if (onPath('dockerd') === undefined) return 'there is no dockerd (Debian: apt-get install docker.io iptables)'
   mkdirSync(folder, { recursive: true })

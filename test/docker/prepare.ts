@@ -1,7 +1,7 @@
-/** Builds the stand-ins for images ahead, so that no test waits for them: `node test/docker/prepare.ts`. */
-import { startEngine } from './engine.ts'
+/** Builds the stand-ins for images ahead, so that no test waits for them: `node test/docker/prepare.ts`, with LAB_TEST_LONG=1 all of them. */
+import { LARGE, startEngine } from './engine.ts'
 
-const engine = await startEngine()
+const engine = await startEngine([], LARGE)
 if (typeof engine === 'string') {
   console.log(`no Docker here: ${engine}; its tests will be skipped`)
 } else {

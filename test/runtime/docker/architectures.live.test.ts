@@ -4,9 +4,9 @@ import { createDocker } from '../../../src/runtime/docker/docker.ts'
 import { connectEngine } from '../../../src/runtime/docker/engine.ts'
 import { thingsOf } from '../../../src/runtime/docker/removal.ts'
 import { ran } from '../../experiment/runs.ts'
-import { LONG, PATIENCE_MS, startEngine } from '../../docker/engine.ts'
+import { LARGE, LONG, PATIENCE_MS, startEngine } from '../../docker/engine.ts'
 
-const started = await startEngine([], LONG ? ['kafka', 'flink', 'clickhouse'] : [])
+const started = await startEngine([], LARGE)
 const engine = typeof started === 'string' ? undefined : started
 afterAll(() => engine?.[Symbol.asyncDispose]())
 if (engine) Object.assign(process.env, engine.env)
