@@ -71,14 +71,20 @@ export function follow(docker: Docker, stream: NodeJS.ReadableStream, signal: Ab
     }
     if (signal.aborted) return stop()
     signal.addEventListener('abort', stop, { once: true })
+    // What goes wrong after the reply has begun is a line of it, which docker-modem takes for progress.
+    let failure: string | undefined
     docker.modem.followProgress(
       stream,
       (error) => {
         signal.removeEventListener('abort', stop)
         if (error) reject(error)
+        else if (failure !== undefined) reject(new Error(failure))
         else resolve()
       },
-      onStep as (step: object) => void,
+      (step: Step & { stream?: string; error?: string }) => {
+        failure ??= step.error
+        onStep(step)
+      },
     )
   })
 }

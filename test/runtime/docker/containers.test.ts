@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import Docker from 'dockerode'
 import { describe, expect, it } from 'vitest'
 import { readStack } from '../../../src/runtime/compose.ts'
 import { basesOf } from '../../../src/runtime/docker/build.ts'
@@ -6,7 +8,7 @@ import { checkCommand, containerParts, type ContainerPart } from '../../../src/r
 import { containerConfig } from '../../../src/runtime/docker/container-config.ts'
 import { exitOf } from '../../../src/runtime/docker/exits.ts'
 import { importsOf, packageOf } from '../../../src/runtime/docker/image-content.ts'
-import { pullProgress } from '../../../src/runtime/docker/images.ts'
+import { follow, pullProgress } from '../../../src/runtime/docker/images.ts'
 import { unixTime } from '../../../src/runtime/docker/logs.ts'
 import { fateOf, LABELS, runLabels } from '../../../src/runtime/docker/mark.ts'
 import { usageOf } from '../../../src/runtime/docker/stats.ts'
@@ -151,5 +153,22 @@ describe('what an engine says of a full disk', () => {
     ['in the middle of the progress', new Error('failed to register layer: write /x: no space left on device')],
   ])('%s', (_, error) => {
     expect(String(explained(error, 'pulling x'))).toMatch(/disk is full \(while pulling x\)/)
+  })
+})
+
+describe('an engine\'s progress', () => {
+  const followed = async (...steps: object[]): Promise<string[]> => {
+    const seen: string[] = []
+    await follow(new Docker(), Readable.from(steps.map((step) => Buffer.from(`${JSON.stringify(step)}\n`))), new AbortController().signal, ({ status }) => void (status && seen.push(status)))
+    return seen
+  }
+
+  it('is read to its end', async () => {
+    expect(await followed({ status: 'Downloading' }, { status: 'Extracting' })).toEqual(['Downloading', 'Extracting'])
+  })
+
+  it('ends in an error where a line of it is one', async () => {
+    const said = 'failed to register layer: write /x: no space left on device'
+    await expect(followed({ status: 'Extracting' }, { errorDetail: { message: said }, error: said })).rejects.toThrow(said)
   })
 })
