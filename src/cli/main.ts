@@ -44,7 +44,7 @@ observe(picture(
     .option('--retries <n>', 'further attempts with the same id when an order is refused with 503 or its fate is unknown')
     .option('--seed <n>', 'seed of bodies and arrivals (default: random, in the report)')
     .option('--history <orders>', 'orders of the last 30 days that are there before the load begins: 500000, 500k, 10M')
-    .addOption(new Option('--fault <fault:service@at+for>', 'break a service while the load goes on: kill:worker@20s, pause:redis@20s+10s; again for more').argParser(collect).default([], 'none'))
+    .addOption(new Option('--fault <fault:service@at+for>', 'break a service, or the way to it, while the load goes on: kill:worker@20s, pause:redis@20s+10s, latency:kafka=200ms±50ms@20s+10s; again for more (lab list faults)').argParser(collect).default([], 'none'))
     .addOption(set())
     .addOption(runtime())
     .addOption(results())

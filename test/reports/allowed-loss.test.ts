@@ -18,6 +18,8 @@ describe('what may be missing', () => {
   test('nothing after a pause, unless the guarantee says so', () => {
     expect(windows(may({ reachesBackMs: 0 }), [away(100, 200, 'paused')])).toEqual([])
     expect(windows(may({ reachesBackMs: 0, evenPaused: true }), [away(100, 200, 'paused')])).toEqual([{ service: 'consumer', fromMs: 100, toMs: 200 }])
+    expect(windows(may({ reachesBackMs: 0, evenPaused: true }), [away(100, 200, 'cut')])).toEqual([])
+    expect(windows(may({ reachesBackMs: 0, evenCut: true }), [away(100, 200, 'cut'), away(300, 400, 'paused')])).toEqual([{ service: 'consumer', fromMs: 100, toMs: 200 }])
   })
   test('from the newest event that was stored before, whatever was stored later', () => {
     const stored: [number, number][] = [[70, 75], [90, 95], [80, 99], [95, 101], [210, 215]]

@@ -61,7 +61,7 @@ function render(found: Record<string, unknown[]>): string {
 const RENDERERS: Record<string, (row: Record<string, unknown>) => string> = {
   architectures: ({ id, title, flow }) => `  ${String(id).padEnd(6)} ${title}\n${indent(String(flow))}`,
   scenarios: ({ id, title, says, seconds, each }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s${each === undefined ? '' : ` a ${each}`})\n${indent(String(says))}`,
-  faults: ({ name, says }) => `  ${String(name).padEnd(10)} ${says}\n`,
+  faults: ({ name, says }) => `  ${String(name).padEnd(11)} ${says}\n`,
   knobs: ({ arch, name, default: fallback, allowed, description }) => `  ${String(arch).padEnd(6)} ${`${name}=${fallback}`.padEnd(22)} ${allowed}\n${indent(String(description))}`,
   runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt ?? '–'}\n`,
 }
