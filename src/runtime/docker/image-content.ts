@@ -13,7 +13,7 @@ export interface ImageContent {
 }
 
 export const DOCKERFILE = 'compose/images/lab/Dockerfile'
-const IN_CONTAINERS: readonly Entry[] = ['service', 'injector', 'subscribers']
+const IN_CONTAINERS: readonly Entry[] = ['service', 'injector', 'subscribers', 'link']
 /** v0 keeps its file in threads of the service. */
 const THREADS = ['v0-thread.js']
 
