@@ -1,7 +1,8 @@
 /**
  * The real job of v3 draining a backlog: from Kafka through Flink into PostgreSQL, with totals, on default knobs unless told otherwise. The backlog is
  * written while no job runs; then the service `job` is started, and submits it. Counted from the first row stored to the last row stored and the
- * last event in the dashboard, so that planning and starting the job is no part of it (it is told beside). Each round in a fresh system.
+ * last event in the dashboard, so that planning and starting the job is no part of it (it is told beside). The steady figures are those of the
+ * last two thirds: in the first one Java still compiles what the others run. Each round in a fresh system.
  * `npm run bench:flink-drain -- [events] [rounds] [knob=value …]`
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,9 +43,12 @@ async function fill(system: System): Promise<void> {
 
 interface Drained {
   perSecond: number
+  steadyPerSecond: number
   startS: number
-  /** µs an event. */
+  /** Of the steady part, µs an event. */
   cpu: Record<(typeof SERVICES)[number], number>
+  /** Of everything from the first row, in all services. */
+  allCpu: number
   taskmanagerMiB: number
 }
 
@@ -64,22 +68,28 @@ async function drain(system: System): Promise<Drained> {
   for (; first === 0; first = await stored()) await sleep(2)
   const startMs = performance.now()
   const before = await usage()
+  let steady: { events: number; ms: number; usage: typeof before } | undefined
   // The dashboard costs nothing to ask; rows are counted once they can be all there.
   for (let count = await shown(); count < events; count = await shown()) {
     if (performance.now() - startMs > GIVE_UP_MS) throw new Error(`after ${GIVE_UP_MS / 1_000} s: ${await stored()} stored and ${count} counted of ${events}`)
+    if (count >= events / 3) steady ??= { events: count, ms: performance.now(), usage: await usage() }
     await sleep(50)
   }
   while ((await stored()) < events) await sleep(50)
-  const seconds = (performance.now() - startMs) / 1_000
+  const endMs = performance.now()
   const after = await usage()
+  if (steady === undefined) throw new Error(`${events} events are too few: none was seen on its way`)
+  const cpuUs = (from: typeof before, since: number, name: string): number => (1e6 * (after.get(name)!.cpuSeconds - from.get(name)!.cpuSeconds)) / (events - since)
   await starting
   await sleep(1_000)
   if ((await stored()) !== events || (await shown()) !== events) throw new Error(`stored ${await stored()} and counted ${await shown()} of ${events}`)
   await client.end()
   return {
-    perSecond: (events - first) / seconds,
+    perSecond: (1_000 * (events - first)) / (endMs - startMs),
+    steadyPerSecond: (1_000 * (events - steady.events)) / (endMs - steady.ms),
     startS: (startMs - submittedMs) / 1_000,
-    cpu: Object.fromEntries(SERVICES.map((name) => [name, (1e6 * (after.get(name)!.cpuSeconds - before.get(name)!.cpuSeconds)) / (events - first)])) as Drained['cpu'],
+    cpu: Object.fromEntries(SERVICES.map((name) => [name, cpuUs(steady.usage, steady.events, name)])) as Drained['cpu'],
+    allCpu: SERVICES.reduce((sum, name) => sum + cpuUs(before, first, name), 0),
     taskmanagerMiB: after.get('taskmanager')!.rssBytes / 2 ** 20,
   }
 }
@@ -94,13 +104,15 @@ async function cancelAll(rest: string): Promise<void> {
   }
 }
 
-const rates: number[] = []
-row('round', 'drain, events/s', 'from job’s start to the first row, s', ...SERVICES.map((name) => `${name}, CPU µs an event`), 'taskmanager, MiB')
-row('---', '---:', '---:', ...SERVICES.map(() => '---:'), '---:')
+const drained: Drained[] = []
+row('round', 'drain, events/s', 'steady', 'from job’s start to the first row, s', ...SERVICES.map((name) => `${name}, steady CPU µs an event`), 'together', 'warm-up included', 'taskmanager, MiB')
+row('---', '---:', '---:', '---:', ...SERVICES.map(() => '---:'), '---:', '---:', '---:')
 for (let round = 1; round <= rounds; round++) {
   await using system = await stack('v3', {}, set)
-  const { perSecond, startS, cpu, taskmanagerMiB } = await drain(system)
-  rates.push(perSecond)
-  row(String(round), thousands(perSecond), startS.toFixed(1), ...SERVICES.map((name) => cpu[name].toFixed(1)), taskmanagerMiB.toFixed(0))
+  const one = await drain(system)
+  drained.push(one)
+  const { perSecond, steadyPerSecond, startS, cpu, allCpu, taskmanagerMiB } = one
+  const together = SERVICES.reduce((sum, name) => sum + cpu[name], 0)
+  row(String(round), thousands(perSecond), thousands(steadyPerSecond), startS.toFixed(1), ...SERVICES.map((name) => cpu[name].toFixed(1)), together.toFixed(1), allCpu.toFixed(1), taskmanagerMiB.toFixed(0))
 }
-row('**median**', thousands(median(rates)), '', ...SERVICES.map(() => ''), '')
+row('**median**', thousands(median(drained.map((one) => one.perSecond))), thousands(median(drained.map((one) => one.steadyPerSecond))), ...Array.from({ length: SERVICES.length + 4 }, () => ''))

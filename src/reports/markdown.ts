@@ -180,7 +180,7 @@ function resourceTable({ resources, dataBytes, accounting }: Summary): string {
   if (names.length === 0) return ''
   const rows = names.map((name) => {
     const service = resources[name]!
-    return [name, String(service.replicas), service.meanCpu.toFixed(2), service.maxCpu.toFixed(2), mib(service.maxRssBytes), service.cpuMsPerThousand === undefined ? '–' : service.cpuMsPerThousand.toFixed(0)]
+    return [name, String(service.replicas), service.meanCpu.toFixed(2), service.maxCpu.toFixed(2), mib(service.maxRssBytes), service.cpuMsPerThousand === undefined ? '–' : int(service.cpuMsPerThousand)]
   })
   const all = (accounting?.stored ?? 0) + (accounting?.history?.stored ?? 0)
   const bytes = Object.entries(dataBytes ?? {}).map(([name, size]) => `${name} ${mib(size)}${accounting && all > 0 ? ` (${int(size / all)} bytes an event, ${accounting.history ? 'history and ' : ''}fixed part included)` : ''}`)

@@ -65,9 +65,9 @@ function figures({ overall, accounting, phases }: Summary): Record<'offered' | '
   }
 }
 
-/** Services that a step names, each at the first step that does; the first step is the API. */
+/** Services that a step names, each at the first step that does (`kafka-2` where it names Kafka); the first step is the API. */
 function servicesIn(step: string, isFirst: boolean, left: Map<string, Summary['resources'][string]>): string[] {
-  const named = [...left.keys()].filter((service) => (isFirst ? service === 'api' : step.toLowerCase().includes(service.toLowerCase())))
+  const named = [...left.keys()].filter((service) => (isFirst ? service === 'api' : step.toLowerCase().includes(service.toLowerCase().replace(/-\d+$/, ''))))
   return named.map((service) => {
     const text = cpuText(left.get(service)!)
     left.delete(service)

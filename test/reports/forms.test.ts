@@ -168,6 +168,14 @@ describe('the picture', () => {
     expect(beside.map(({ title }) => title)).toEqual(['replica'])
   })
 
+  test('brokers and servers by number are at the step that names the first of them', () => {
+    const record = { ...WORST['a good run']!, run: { ...STARTED, flow: 'HTTP ─▶ Kafka (202) ─▶ Flink SQL (taskmanager) ─▶ PostgreSQL' } }
+    const resources = Object.fromEntries(['kafka', 'kafka-2', 'kafka-3', 'taskmanager', 'jobmanager'].map((name) => [name, { meanCpu: 0.5, maxCpu: 1, maxRssBytes: 1, replicas: 1 }]))
+    const { boxes, beside } = flowPicture(record, { ...summarise(record), resources })
+    expect(boxes.slice(2, 4).map(({ figures }) => figures)).toEqual([['kafka: 0.50 cores', 'kafka-2: 0.50 cores', 'kafka-3: 0.50 cores'], ['0.50 cores']])
+    expect(beside.map(({ title }) => title)).toEqual(['jobmanager'])
+  })
+
   test.each([
     ['the store right after the API', 'HTTP ─▶ PostgreSQL (commit, then 201) ─▶ cron aggregator ─▶ Redis ─▶ dashboard', 1],
     ['a flow that names no store has nothing stored on it', 'HTTP ─▶ void ─▶ dashboard', -1],

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Kafka } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DEAD_TOPIC, GROUP, ORDERS_TOPIC } from '../../src/system/architectures/v5-kafka-clickhouse/names.ts'
 import { CLAIM, PUT, READ } from '../../src/system/architectures/v5-kafka-clickhouse/speed/lua.ts'
 import { createContext } from '../../src/system/context.ts'
+import type { Dashboard } from '../../src/system/dashboard.ts'
 import type { Order } from '../../src/system/event.ts'
 import { connectKafka } from '../../src/system/kafka/connect.ts'
 import { partitionOfId } from '../../src/system/kafka/partition.ts'
@@ -21,6 +22,9 @@ describe('the consumers of v5', () => {
   let kafka: Kafka
   let redis: Redis
   const accepted = new Map<string, Order>()
+  /** Orders that may be on their way by now, each counted once. */
+  let sent = 0
+  let reader: ReturnType<typeof readAllTheWhile>
   const consumers = () => stack.system.services.filter((it) => it.service === 'consumer')
 
   async function produce(values: readonly { partition: number; value: Buffer | null }[]): Promise<void> {
@@ -43,6 +47,7 @@ describe('the consumers of v5', () => {
     async function run(): Promise<void> {
       for (let round = 0; !done.signal.aborted && round < 1_000; round++) {
         const orders = randomOrders(40, seed + round, Date.now())
+        sent += orders.length
         const { ok } = await drive(`${stack.url}/api/v5`, orders, { attempts: 50, inFlight: 4 })
         for (const order of orders) if (ok.has(order.id)) accepted.set(order.id, order)
         await sleep(10)
@@ -57,8 +62,15 @@ describe('the consumers of v5', () => {
     kafka = connectKafka(createContext({ env: stack.system.env, knobs: stack.knobs, signal: new AbortController().signal }), 'test')
     redis = new Redis({ host: stack.system.env['REDIS_HOST']!, port: Number(stack.system.env['REDIS_PORT']) })
     redis.on('error', () => {})
+    reader = readAllTheWhile(stack.url, () => sent)
+  })
+  // Commits, takeovers and outages are all in what was read meanwhile.
+  afterEach(() => {
+    expect(reader.wrong).toEqual([])
+    expect(reader.reads(), 'nothing was read').toBeGreaterThan(10)
   })
   afterAll(async () => {
+    await reader?.stop()
     redis.disconnect()
     await stack[Symbol.asyncDispose]()
   })
@@ -69,6 +81,7 @@ describe('the consumers of v5', () => {
     const strange = encodeOrders([orders[0]!])
     strange[28] = 255
     const poison = [{ partition: 2, value: strange }, { partition: 2, value: Buffer.from('{}') }, { partition: 3, value: null }]
+    sent += orders.length
     await produce([...records, ...poison, ...records.slice(0, 100)])
     for (const order of orders) accepted.set(order.id, order)
     await exact()
@@ -162,6 +175,47 @@ describe('the consumers of v5', () => {
     await exact()
   }, 60_000)
 })
+
+/**
+ * Asks for the dashboard again and again while consumers commit, hand over and die, and the batch layer takes over from the speed layer: it never goes
+ * back, never shows more than was sent, and adds up. `reads` counts answers since it was last asked.
+ */
+function readAllTheWhile(url: string, sent: () => number) {
+  const stopped = new AbortController()
+  const wrong: string[] = []
+  let reads = 0
+  let last = 0
+  async function run(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      const response = await fetch(`${url}/api/dashboard`).catch(() => undefined)
+      if (response?.ok) {
+        const { count, byProduct, byStore, byType, byHour } = (await response.json()) as Dashboard
+        reads += 1
+        if (count < last) wrong.push(`${last} and then ${count}`)
+        if (count > sent()) wrong.push(`${count} where ${sent()} were sent`)
+        for (const map of [byProduct, byStore, byType, byHour]) {
+          const sum = Object.values(map).reduce((all, one) => all + one.count, 0)
+          if (sum !== count) wrong.push(`${count} in all, and ${sum} by ${Object.keys(map)[0]} and others`)
+        }
+        last = count
+      }
+      await sleep(5)
+    }
+  }
+  const running = run()
+  return {
+    wrong,
+    reads() {
+      const so = reads
+      reads = 0
+      return so
+    },
+    async stop() {
+      stopped.abort()
+      await running
+    },
+  }
+}
 
 function bucket(from: number, to: number, atMs: number): Buffer {
   const bytes = Buffer.alloc(24)

@@ -26,7 +26,7 @@ const SAYS = `Every accepted event is stored exactly once, and counted exactly o
 export const architecture = defineArchitecture({
   id: 'v3',
   title: 'Kafka and Flink, then PostgreSQL',
-  flow: 'HTTP ─▶ Kafka (202) ─▶ Flink SQL ─▶ PostgreSQL, and a compacted topic ─▶ projector ─▶ Redis ─▶ dashboard',
+  flow: 'HTTP ─▶ Kafka (202) ─▶ Flink SQL (taskmanager) ─▶ PostgreSQL, and a compacted topic ─▶ projector ─▶ Redis ─▶ dashboard',
   knobs,
   guarantee: (): Guarantee => ({ level: 'effectively-once', says: SAYS, mayLose: false }),
   overlays: ({ brokers }) => (brokers === 3 ? ['kafka.three', 'v3.three'] : []),
