@@ -9,6 +9,8 @@ import { reasonOf } from '../../../reason.ts'
  * some 100 ms at a time, so 3 s tell a dead one from one on a crowded machine, and what was its is read on within 4 s.
  */
 const SESSION_TIMEOUT_MS = 3_000
+/** The shortest that a broker takes by default (group.min.session.timeout.ms); one of the lab's own takes less. */
+const ELSEWHERE_MS = 6_000
 /** Ten in a session: one lost is nothing, and a rebalance is noticed at the next. */
 const HEARTBEAT_MS = 300
 /** The others have so long to come back into the group once it is formed anew. */
@@ -58,6 +60,7 @@ export interface Group extends AsyncDisposable {
 
 export function createGroup(context: Context, kafka: Kafka, names: Names, handlers: GroupHandlers): Group {
   const { topic, groupId } = names
+  const sessionMs = context.access('kafka').namespace === '' ? SESSION_TIMEOUT_MS : ELSEWHERE_MS
   let cluster: Cluster | undefined
   let coordinator: Broker | undefined
   let current: { membership: Membership; end(reason: string): void; confirmed(memberId: string, generation: number): void } | undefined
@@ -71,7 +74,7 @@ export function createGroup(context: Context, kafka: Kafka, names: Names, handle
   const consumer = kafka.consumer({
     groupId,
     partitionAssigners: [assigner],
-    sessionTimeout: SESSION_TIMEOUT_MS,
+    sessionTimeout: sessionMs,
     heartbeatInterval: HEARTBEAT_MS,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
     maxWaitTimeInMs: MAX_WAIT_MS,
@@ -101,7 +104,7 @@ export function createGroup(context: Context, kafka: Kafka, names: Names, handle
     const membership: Membership = {
       partitions,
       active: () => isActive,
-      alive: () => isActive && performance.now() - heardMs < SESSION_TIMEOUT_MS,
+      alive: () => isActive && performance.now() - heardMs < sessionMs,
       generation: () => promise,
       committed: () => ask((broker) => readCommitted(broker, names, partitions)),
       async ends() {
