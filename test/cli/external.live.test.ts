@@ -62,7 +62,8 @@ async function dump(): Promise<unknown> {
   const schemas = await owner.query("SELECT nspname, nspacl::text, obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
   const roles = await owner.query('SELECT rolname FROM pg_roles ORDER BY 1')
   const tables = await owner.query<{ name: string }>("SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema' ORDER BY 1")
-  const rows = await Promise.all(tables.rows.map(async ({ name }) => [name, (await owner.query({ text: `SELECT * FROM ${name} AS t ORDER BY t::text`, rowMode: 'array' })).rows]))
+  const rows: unknown[] = []
+  for (const { name } of tables.rows) rows.push([name, (await owner.query({ text: `SELECT * FROM ${name} AS t ORDER BY t::text`, rowMode: 'array' })).rows])
   const keys = (await redis.keys('*')).sort()
   const values = await Promise.all(keys.map(async (key) => [key, (await redis.dumpBuffer(key)).toString('hex'), await redis.pttl(key)]))
   return { schemas: schemas.rows, roles: roles.rows, rows, values }
@@ -120,7 +121,7 @@ describe('PostgreSQL and Redis of somebody else', () => {
 
   test.each<[string, string[], () => Record<string, string>, number, RegExp]>([
     ['nobody listens', [], () => ({ LAB_POSTGRES_URL: 'postgres://guest:hidden-9@127.0.0.1:1/shop' }), 3, /PostgreSQL at 127\.0\.0\.1:1\/shop \(LAB_POSTGRES_URL\) cannot be reached: .*ECONNREFUSED/],
-    ['a wrong password', [], () => ({ LAB_REDIS_URL: `redis://:hidden-9@127.0.0.1:${system.env['REDIS_PORT']}` }), 3, /Redis at .* refuses the account: WRONGPASS/],
+    ['a wrong password', [], () => ({ LAB_REDIS_URL: `redis://guest:hidden-9@127.0.0.1:${system.env['REDIS_PORT']}` }), 3, /Redis at .* refuses the account: WRONGPASS/],
     ['no such database', [], () => ({ LAB_POSTGRES_URL: `postgres://guest:hidden-9@127.0.0.1:${system.env['POSTGRES_PORT']}/nowhere` }), 3, /has no such database: .*nowhere/],
     ['an account that may make no schema', [], () => ({ LAB_POSTGRES_URL: `postgres://poor:hidden-9@127.0.0.1:${system.env['POSTGRES_PORT']}/shop` }), 3, /does not let the account poor make a schema/],
     ['a scheme that is none', [], () => ({ LAB_REDIS_URL: 'http://:hidden-9@127.0.0.1' }), 2, /LAB_REDIS_URL has the scheme http, which is not one of redis, rediss/],
