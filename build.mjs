@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 
 /** Every process the lab starts has one entry point here; `src/runtime/entry.ts` names them for the runtime. */
 const entryPoints = {
-  cli: 'src/cli/main.ts',
+  cli: 'src/cli/cli.ts',
   service: 'src/system/service.ts',
   'v0-thread': 'src/system/architectures/v0-redis-pubsub/thread.ts',
   injector: 'src/load/injector.ts',

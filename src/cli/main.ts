@@ -1,11 +1,10 @@
-import { Command, CommanderError, Option } from 'commander'
-import { EXIT, LabError } from '../run/errors.ts'
+import { Command, Option } from 'commander'
 
 /**
  * The command line. Every command's own code is loaded when it is called, so that `lab --help` stays fast.
  * Data goes to stdout, everything else to stderr.
  */
-const lab = new Command('lab')
+export const lab = new Command('lab')
   .description('Brings an event-ingest system up in every broker variant, drives load at it, and accounts for every event.')
   .version(process.env.LAB_VERSION ?? '0.4.0')
   .showHelpAfterError('(lab --help shows what there is)')
@@ -197,21 +196,3 @@ lab
   .description('remove leftovers of dead runs, and nothing else')
   .option('--dry-run', 'only show them')
   .action(async (options) => (await import('./commands/clean.ts')).cleanCommand(options))
-
-try {
-  if (process.argv.length <= 2) lab.outputHelp()
-  else await lab.parseAsync()
-} catch (error) {
-  process.exitCode = explain(error)
-}
-
-/** Says what went wrong in a way a person can act on; returns the exit code. */
-function explain(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.passed : EXIT.usage
-  if (error instanceof LabError) {
-    process.stderr.write(`lab: ${error.message}\n${error.hint === undefined ? '' : `     ${error.hint}\n`}`)
-    return error.exitCode
-  }
-  process.stderr.write(`lab: this is a bug in the lab itself\n${error instanceof Error ? error.stack : String(error)}\n`)
-  return EXIT.internal
-}

@@ -1,4 +1,4 @@
-import { faultProblems, type Targets } from '../faults/check.ts'
+import { beyondRuntime, faultProblems, type Targets } from '../faults/check.ts'
 import { parseFault } from '../faults/fault.ts'
 import { readComposeFiles } from '../runtime/compose-read.ts'
 import { readStack } from '../runtime/compose.ts'
@@ -30,4 +30,9 @@ export function withFaults(scenario: Scenario, added: readonly ScenarioFault[], 
   const loadSeconds = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)
   problems.push(...faultProblems(faults, targets(), loadSeconds))
   return { ...scenario, faults }
+}
+
+/** Which of a plan's faults this runtime cannot do, one sentence each. */
+export function faultsBeyond({ scenario, composeFiles, knobs }: { scenario: Scenario; composeFiles: readonly string[]; knobs: Parameters<typeof targetsIn>[1] }, runtime: string): string[] {
+  return beyondRuntime(scenario.faults, runtime, targetsIn(composeFiles, knobs).linkable)
 }

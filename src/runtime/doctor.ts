@@ -34,9 +34,14 @@ const LEAST_FILES = 4_096
  * @param architectures what each runs on, by id
  */
 export async function doctor(architectures: Readonly<Record<string, readonly ProviderName[]>>, signal: AbortSignal): Promise<Check[]> {
-  const neededBy = (provider: ProviderName): string[] => Object.keys(architectures).filter((id) => architectures[id]!.includes(provider))
   const general = [nodeVersion(process.versions.node), built(), proc(), files(readIfThere('/proc/self/limits')), memory(readIfThere('/proc/meminfo')), disk(), data(), await cache(Object.values(architectures).flat())]
-  const checks: Check[] = [...general, await dockerEngine(signal)].map((finding) => ({ ...finding, neededBy: [] }))
+  return [...[...general, await dockerEngine(signal)].map((finding) => ({ ...finding, neededBy: [] })), ...(await backends(architectures, signal))]
+}
+
+/** Only the backends: tells in a moment what cannot run here, where reading the whole cache takes ten seconds. */
+export async function backends(architectures: Readonly<Record<string, readonly ProviderName[]>>, signal: AbortSignal): Promise<Check[]> {
+  const neededBy = (provider: ProviderName): string[] => Object.keys(architectures).filter((id) => architectures[id]!.includes(provider))
+  const checks: Check[] = []
   for (const [what, { providers, look }] of Object.entries(BACKENDS)) {
     const needed = [...new Set(providers.flatMap(neededBy))]
     if (needed.length > 0) checks.push({ what, ...(await look(signal)), neededBy: needed })

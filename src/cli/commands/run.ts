@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { planRun, type RunOptions } from '../../experiment/plan.ts'
-import { targetsIn } from '../../experiment/plan-faults.ts'
+import { faultsBeyond } from '../../experiment/plan-faults.ts'
 import { play } from '../../experiment/breakpoint.ts'
-import { beyondRuntime } from '../../faults/check.ts'
 import { appendJobSummary } from '../../reports/job-summary.ts'
 import { shortReport } from '../../reports/markdown.ts'
 import { summarise } from '../../reports/summarise.ts'
@@ -13,6 +12,7 @@ import { EXIT, LabError } from '../../run/errors.ts'
 import { askedRuntime, chooseRuntime } from '../../runtime/docker/choose.ts'
 import { local } from '../../runtime/local/local.ts'
 import { onInterruption } from '../interruption.ts'
+import { shellWord } from '../shell-word.ts'
 import { formOf, show, type ShowOptions } from '../show.ts'
 
 export async function runCommand(scenario: string, options: Omit<RunOptions, 'scenario'> & ShowOptions & { runtime?: string }): Promise<void> {
@@ -22,7 +22,7 @@ export async function runCommand(scenario: string, options: Omit<RunOptions, 'sc
     if (formOf(options) !== 'picture') process.stderr.write(`lab: ${line}\n`)
   })
   const runtime = await chooseRuntime(asked, planned.composeFiles, interruptions.signal, (line) => process.stderr.write(`lab: ${line}\n`))
-  const beyond = beyondRuntime(planned.scenario.faults, runtime.name, targetsIn(planned.composeFiles, planned.knobs).linkable)
+  const beyond = faultsBeyond(planned, runtime.name)
   if (beyond.length > 0) throw new LabError(EXIT.usage, beyond.join('\n'), '--runtime docker')
   const plan = { ...planned, runtime }
   const state = await show(play(plan, interruptions.signal), options, interruptions.interrupt, () => reportOf(join(plan.resultsDir, plan.runId)))
@@ -49,6 +49,5 @@ async function tellJob(folder: string): Promise<void> {
 
 /** As typed, with what a shell would need quoted. */
 function commandLine(): string {
-  const quoted = process.argv.slice(2).map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-  return ['./lab', ...quoted].join(' ')
+  return ['./lab', ...process.argv.slice(2).map(shellWord)].join(' ')
 }

@@ -26,6 +26,15 @@ export interface Key {
   escape?: boolean
   leftArrow?: boolean
   rightArrow?: boolean
+  upArrow?: boolean
+  downArrow?: boolean
+  pageUp?: boolean
+  pageDown?: boolean
+  home?: boolean
+  end?: boolean
+  return?: boolean
+  backspace?: boolean
+  delete?: boolean
 }
 
 /** One key pressed: the new view, and whether a stop or a clean redraw is asked for. `tabs`: those there are now; `current`: the one shown. */

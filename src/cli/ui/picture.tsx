@@ -2,6 +2,7 @@ import type { ReadStream, WriteStream } from 'node:tty'
 import type { RunEvent } from '../../run/events.ts'
 import { initialState, reduce, type RunState } from '../../run/state.ts'
 import { initialView, press, type Key, type View } from './keys.ts'
+import { loadUi } from './load-ui.ts'
 import { createTheme, terminalGlyphs } from './theme.ts'
 
 export interface PictureOptions {
@@ -43,7 +44,7 @@ const URGENT = new Set<RunEvent['type']>([
  * happens; an error of the events is thrown after that. Starts nothing, ends nothing.
  */
 export async function showPicture(events: AsyncIterable<RunEvent>, options: PictureOptions): Promise<RunState> {
-  const { openScreen, tabsOf, currentTab } = await loadUi(options.color)
+  const [{ openScreen }, { tabsOf, currentTab }] = await loadUi(options.color, () => Promise.all([import('./screen.tsx'), import('./app.tsx')]))
   const theme = createTheme({ color: options.color, glyphs: terminalGlyphs(process.env) })
   let live = initialState
   /** What is drawn: `live`, or the state at the moment of freezing. */
@@ -92,27 +93,4 @@ export async function showPicture(events: AsyncIterable<RunEvent>, options: Pict
     clearTimeout(timer)
   }
   return live
-}
-
-/**
- * Ink and React come only now, so that commands without a picture start fast. React picks its build by NODE_ENV
- * when it is loaded: its development build takes twice as long for a frame and keeps a performance entry for each.
- * Ink colours its own messages whatever NO_COLOR says, unless FORCE_COLOR is 0 when it is loaded.
- */
-async function loadUi(color: boolean) {
-  const { NODE_ENV, FORCE_COLOR } = process.env
-  process.env.NODE_ENV = 'production'
-  if (!color) process.env.FORCE_COLOR = '0'
-  try {
-    const [{ openScreen }, { tabsOf, currentTab }] = await Promise.all([import('./screen.tsx'), import('./app.tsx')])
-    return { openScreen, tabsOf, currentTab }
-  } finally {
-    restoreEnv('NODE_ENV', NODE_ENV)
-    restoreEnv('FORCE_COLOR', FORCE_COLOR)
-  }
-}
-
-function restoreEnv(name: string, value: string | undefined): void {
-  if (value === undefined) delete process.env[name]
-  else process.env[name] = value
 }

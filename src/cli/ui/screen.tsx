@@ -19,6 +19,8 @@ export interface ScreenOptions {
 /** The terminal, taken over: alternate screen, no cursor, keys one by one. Disposing gives it back as it was. */
 export interface Screen extends AsyncDisposable {
   draw(props: Omit<AppProps, 'columns' | 'rows'>): void
+  /** Draws anything else, made for the size of the terminal. */
+  show(picture: (size: { columns: number; rows: number }) => ReactNode): void
   /** Forgets what should be on the screen and wipes it, for when something else wrote there. */
   wipe(): void
 }
@@ -91,10 +93,12 @@ export function openScreen({ stdout, stdin, stderr, onKey, onResize }: ScreenOpt
     stderr.write(`the picture broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   })
 
+  const show: Screen['show'] = (picture) => {
+    if (open) ink.rerender(tree(picture(size())))
+  }
   return {
-    draw(props) {
-      if (open) ink.rerender(tree(<App {...props} {...size()} />))
-    },
+    draw: (props) => show((space) => <App {...props} {...space} />),
+    show,
     wipe: () => surface.forget(),
     async [Symbol.asyncDispose]() {
       ink.unmount()

@@ -1,25 +1,12 @@
 import fc from 'fast-check'
-import { render } from 'ink-testing-library'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
-import { App, currentTab, tabsOf } from '../../../src/cli/ui/app.tsx'
-import { initialView, press, type View } from '../../../src/cli/ui/keys.ts'
+import { currentTab, tabsOf } from '../../../src/cli/ui/app.tsx'
+import { initialView, press } from '../../../src/cli/ui/keys.ts'
 import { createTheme } from '../../../src/cli/ui/theme.ts'
 import { initialState, type RunState } from '../../../src/run/state.ts'
+import { frame } from './frame.tsx'
 import { stateAfter, stateAt, story } from './story.ts'
-
-const plain = createTheme({ color: false, glyphs: 'braille' })
-
-/** The picture as lines. ink-testing-library's terminal has 100 columns, so the tree is asked for its own width. */
-function frame(state: RunState, columns: number, rows: number, view: Partial<View> = {}, theme = plain): string[] {
-  const app = render(<></>)
-  Object.defineProperty(app.stdout, 'columns', { value: columns })
-  Object.defineProperty(app.stdout, 'rows', { value: rows })
-  app.rerender(<App state={state} view={{ ...initialView, ...view }} columns={columns} rows={rows} theme={theme} />)
-  const text = app.lastFrame() ?? ''
-  app.unmount()
-  return text.split('\n')
-}
 
 const text = (lines: string[]) => lines.join('\n')
 

@@ -1,26 +1,13 @@
-import { render } from 'ink-testing-library'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
 import { plainLog, summaryText } from '../../../src/cli/plain.ts'
-import { App, tabsOf } from '../../../src/cli/ui/app.tsx'
-import { initialView, type View } from '../../../src/cli/ui/keys.ts'
-import { createTheme } from '../../../src/cli/ui/theme.ts'
+import { tabsOf } from '../../../src/cli/ui/app.tsx'
 import { initialState, reduce, type RunState } from '../../../src/run/state.ts'
+import { frame } from './frame.tsx'
 import { searchOver, searchUnderWay } from './search-story.ts'
 
-const theme = createTheme({ color: false, glyphs: 'braille' })
 const under = searchUnderWay().reduce(reduce, initialState)
 const over = searchOver().reduce(reduce, initialState)
-
-function frame(state: RunState, columns: number, rows: number, view: Partial<View> = {}): string[] {
-  const app = render(<></>)
-  Object.defineProperty(app.stdout, 'columns', { value: columns })
-  Object.defineProperty(app.stdout, 'rows', { value: rows })
-  app.rerender(<App state={state} view={{ ...initialView, ...view }} columns={columns} rows={rows} theme={theme} />)
-  const text = app.lastFrame() ?? ''
-  app.unmount()
-  return text.split('\n')
-}
 
 describe('the picture of a search at 80×24', () => {
   const lines = frame(under, 80, 24)
