@@ -120,4 +120,10 @@ describe('same work', () => {
     const other = { ...STARTED, scenario: { ...STARTED.scenario, says: 'x', title: 'y', expectations: [] }, machine: { ...STARTED.machine, memoryBytes: STARTED.machine.memoryBytes - 40_960 } }
     expect(differencesBetween(STARTED, other)).toEqual([])
   })
+
+  test('a server that is not the lab\'s is other work, unless both ran on the same', () => {
+    const external = [{ service: 'redis', at: 'cache:6379' }]
+    expect(differencesBetween(STARTED, { ...STARTED, external })).toEqual([{ what: 'services of others', base: 'none', head: 'redis at cache:6379', forbidden: true }])
+    expect(differencesBetween({ ...STARTED, external }, { ...STARTED, external })).toEqual([])
+  })
 })

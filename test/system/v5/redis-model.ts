@@ -88,5 +88,6 @@ export function redisOver(model: RedisModel, gate: () => Promise<void>, isAway: 
       return run(hash, count, rest)
     },
     publish: async () => 0,
+    options: { keyPrefix: '' },
   } as unknown as Redis
 }
