@@ -99,7 +99,8 @@ export function told(state: HomeState, news: News): HomeState {
     case 'runs': {
       const name = currentRun(state)?.name
       const next = { ...state, runs: news.runs, ...(state.marked !== undefined && !news.runs.some((run) => run.name === state.marked) && { marked: undefined }) }
-      const at = visibleRuns(next).findIndex((run) => run.name === name)
+      // Who points at the newest run goes on doing so: the one that has just ended is what they look for.
+      const at = state.runAt === 0 ? 0 : visibleRuns(next).findIndex((run) => run.name === name)
       return { ...next, runAt: Math.max(0, at) }
     }
     case 'opened':
