@@ -3,12 +3,15 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer, type RawData } from 'ws'
+import { EXIT, LabError } from '../run/errors.ts'
 
 /** The lab pings this often … */
 const PING_MS = 200
 /** … and a process that has heard nothing for this long is on its own. */
 export const SILENCE_MS = 1_000
 const FIRST_SILENCE_MS = 10_000
+/** Code with which a process closes that has heard nothing of the lab for so long. */
+const HEARD_NOTHING = 4_001
 const WATCH_MS = 100
 /** A snapshot or a second's ledger of one source stays far below; a plan too. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -37,6 +40,7 @@ export async function serveControl<In, Out>(
   let heardMs = performance.now()
   let silenceMs = FIRST_SILENCE_MS
   let closing = false
+  let code = 1_000
 
   const http = createServer((_request, response) => response.writeHead(426).end())
   const sockets = new WebSocketServer({
@@ -69,6 +73,7 @@ export async function serveControl<In, Out>(
     // A loop that stalled finds its timers due before it has read what the lab sent meanwhile: believe only the second look.
     if (silent && suspected && !closing) {
       closing = true
+      code = HEARD_NOTHING
       on.silence()
     }
     suspected = silent
@@ -85,7 +90,7 @@ export async function serveControl<In, Out>(
       const socket = lab
       if (socket && socket.readyState === WebSocket.OPEN) {
         const closed = new Promise((resolve) => socket.once('close', resolve))
-        socket.close(1000)
+        socket.close(code)
         await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, SILENCE_MS).unref())])
       }
       socket?.terminate()
@@ -119,17 +124,21 @@ export interface ControlClient<Out> extends AsyncDisposable {
   send(message: Out): void
 }
 
-/** Connects and keeps pinging until disposed. `closed` is called once, when the connection has ended for whatever reason. */
+/**
+ * Connects and keeps pinging until disposed. `closed` is called once, when the connection has ended for whatever reason.
+ * @param who is at the other end, for messages
+ */
 export async function connectControl<In, Out>(
+  who: string,
   target: ControlTarget,
-  on: { message(message: In): void; closed(why: string): void },
+  on: { message(message: In): void; closed(gone: Error): void },
 ): Promise<ControlClient<Out | { type: 'ping' }>> {
   const url = `ws://${target.host ?? '127.0.0.1'}:${target.port}/?token=${encodeURIComponent(target.token)}`
   const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES, handshakeTimeout: CONNECT_TIMEOUT_MS })
   socket.on('message', (data) => on.message(JSON.parse(textOf(data)) as In))
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve)
-    socket.once('error', (error) => reject(new Error(`control connection to port ${target.port}: ${error.message}`)))
+    socket.once('error', (error) => reject(new Error(`control connection to ${who}, port ${target.port}: ${error.message}`)))
   })
   const ping = setInterval(() => socket.send('{"type":"ping"}'), PING_MS)
   const closed = new Promise<void>((resolve) => {
@@ -137,7 +146,7 @@ export async function connectControl<In, Out>(
     socket.once('close', (code) => {
       clearInterval(ping)
       resolve()
-      on.closed(`control connection closed (${code})`)
+      on.closed(whyGone(who, code))
     })
   })
   return {
@@ -149,4 +158,9 @@ export async function connectControl<In, Out>(
       socket.terminate()
     },
   }
+}
+
+function whyGone(who: string, code: number): Error {
+  if (code !== HEARD_NOTHING) return new Error(`${who} gone before the end: control connection closed (${code})`)
+  return new LabError(EXIT.invalid, `${who} heard nothing of the lab for ${SILENCE_MS / 1_000} s and stopped: the lab itself was held up that long, so nothing it saw meanwhile could be believed`, 'the machine has far too much to do: end what else runs on it, or ask for less (--rate)')
 }

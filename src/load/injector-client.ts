@@ -25,7 +25,7 @@ export async function connectInjector(target: ControlTarget): Promise<InjectorCl
   const snapshotListeners: ((snapshot: InjectorSnapshot) => void)[] = []
   const ledgerListeners: ((patch: LedgerPatch) => void)[] = []
 
-  const control = await connectControl<FromInjector, ToInjector>(target, {
+  const control = await connectControl<FromInjector, ToInjector>('injector', target, {
     message(message) {
       if (message.type === 'snapshot') for (const listener of snapshotListeners) listener(message)
       else if (message.type === 'ledger') for (const listener of ledgerListeners) listener(message)
@@ -33,8 +33,7 @@ export async function connectInjector(target: ControlTarget): Promise<InjectorCl
       else if (message.type === 'done') done.resolve({ invalid: message.invalid })
       else done.reject(new Error(`injector: ${message.message}`))
     },
-    closed(why) {
-      const gone = new Error(`injector gone before it was done: ${why}`)
+    closed(gone) {
       ready.reject(gone)
       done.reject(gone)
     },

@@ -18,15 +18,14 @@ export async function connectSubscribers(target: ControlTarget): Promise<Subscri
   // Whoever never starts a plan need not wait for its end.
   done.promise.catch(() => {})
   const listeners: ((snapshot: SubscriberSnapshot) => void)[] = []
-  const control = await connectControl<FromSubscribers, ToSubscribers>(target, {
+  const control = await connectControl<FromSubscribers, ToSubscribers>('subscribers', target, {
     message(message) {
       if (message.type === 'snapshot') for (const listener of listeners) listener(message)
       else if (message.type === 'ready') ready.resolve(message.pid)
       else if (message.type === 'done') done.resolve()
       else done.reject(new Error(`subscribers: ${message.message}`))
     },
-    closed(why) {
-      const gone = new Error(`subscribers gone before they were done: ${why}`)
+    closed(gone) {
       ready.reject(gone)
       done.reject(gone)
     },
