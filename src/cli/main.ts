@@ -6,7 +6,7 @@ import { Command, Option } from 'commander'
  */
 export const lab = new Command('lab')
   .description('Brings an event-ingest system up in every broker variant, drives load at it, and accounts for every event.')
-  .version(process.env.LAB_VERSION ?? '0.4.0')
+  .version(process.env.LAB_VERSION ?? '0.5.0')
   .showHelpAfterError('(lab --help shows what there is)')
   .showSuggestionAfterError()
   .configureOutput({ writeErr: (text) => process.stderr.write(text) })
