@@ -172,6 +172,16 @@ lab
   .action(async (options) => (await import('./commands/matrix.ts')).matrixCommand(options))
 
 lab
+  .command('scale')
+  .description('where it breaks and what each change buys: all experiments, and SCALE.md from them; goes on where it was interrupted')
+  .option('--quick', 'a short form, 15 minutes at most')
+  .option('--only <questions>', 'runs for some of the seven alone, with commas between: 1,2 (SCALE.md says what is missing)')
+  .option('--out <file>', 'what is written', 'SCALE.md')
+  .option('--dry-run', 'only show the runs still to be made, and the time each takes')
+  .addOption(results())
+  .action(async (options) => (await import('./commands/scale.ts')).scaleCommand(options))
+
+lab
   .command('selftest')
   .description('run the injectors against servers whose answer is known')
   .option('--json', 'as JSON')

@@ -8,11 +8,11 @@ import { PRICES, pricesSchema, type Prices } from '../../reports/matrix/prices.t
 import { costsOf, architecturesOf, matrixText } from '../../reports/matrix/text.ts'
 import { judgeTiers } from '../../reports/matrix/targets.ts'
 import { EXIT, LabError } from '../../run/errors.ts'
-import type { Machine, RunEvent } from '../../run/events.ts'
+import type { Machine } from '../../run/events.ts'
 import { readRecord } from '../../run/record.ts'
 import { local } from '../../runtime/local/local.ts'
 import { onInterruption } from '../interruption.ts'
-import { plainLog } from '../plain.ts'
+import { plainRun } from '../plain-run.ts'
 
 export interface MatrixOptions {
   arch: string
@@ -41,7 +41,7 @@ export async function matrixCommand(options: MatrixOptions): Promise<void> {
   for (const [index, cell] of cells.entries()) {
     const name = `${index + 1} of ${cells.length}: ${cell.scenario} on ${cell.architecture}`
     say(`${name}${cell.folder === undefined ? '' : ', was run already'}`)
-    const done = cell.folder !== undefined ? cell : await runCell(cell, plan, local, interruptions.signal, shown)
+    const done = cell.folder !== undefined ? cell : await runCell(cell, plan, local, interruptions.signal, plainRun)
     if (interruptions.signal.aborted) {
       process.exitCode = (interruptions.signal.reason as Interruption).exitCode
       return
@@ -53,18 +53,6 @@ export async function matrixCommand(options: MatrixOptions): Promise<void> {
     }
   }
   await conclude(plan.folder, found, missing, prices, options.json === true, say)
-}
-
-async function shown(events: AsyncIterable<RunEvent>): Promise<RunEvent | undefined> {
-  let last: RunEvent | undefined
-  async function* watched() {
-    for await (const event of events) {
-      last = event
-      yield event
-    }
-  }
-  await plainLog(watched(), { write: (line) => process.stderr.write(`${line}\n`) })
-  return last
 }
 
 async function conclude(folder: string, found: readonly { cell: Cell; machine: Machine }[], missing: readonly MissingCell[], prices: Prices, asJson: boolean, say: (line: string) => void): Promise<void> {
