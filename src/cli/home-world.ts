@@ -42,7 +42,7 @@ export async function loadCatalogue(): Promise<Catalogue> {
   }
 }
 
-function scenarioChoice({ id, title, says, phases, baseRate, connections, subscribers, retries, faults, search }: Scenario): ScenarioChoice {
+function scenarioChoice({ id, title, says, phases, baseRate, connections, subscribers, retries, faults, faultsFromSeconds, search }: Scenario): ScenarioChoice {
   const seconds = Math.round(phases.reduce((sum, phase) => sum + phase.seconds, 0))
   return {
     id,
@@ -50,7 +50,7 @@ function scenarioChoice({ id, title, says, phases, baseRate, connections, subscr
     says: [...says.split('\n'), `Phases: ${phases.map((phase) => `${phase.name} ${Number(phase.seconds.toFixed(1))} s`).join(', ')}.`],
     defaults: {
       rate: String(baseRate), duration: `${seconds}s`, connections: String(connections), subscribers: String(subscribers), retries: String(retries),
-      history: 'none', seed: 'random', faults: faults.map(faultText).join(' ') || 'none',
+      history: 'none', seed: 'random', faults: faults.map(faultText).join(' ') || (faultsFromSeconds === undefined ? 'none' : 'the whole list of the architecture'),
     },
   }
 }

@@ -1,6 +1,8 @@
 import type { Glyphs } from '../reports/chart.ts'
 import { searchChart } from '../reports/search-chart.ts'
 import { p99LimitOf } from '../reports/searched.ts'
+import { spikeText } from '../reports/spike-table.ts'
+import { spikeFigures } from '../reports/spike.ts'
 import { faultLabel, type RunState, type SearchState } from '../run/state.ts'
 import { whereText } from '../run/where.ts'
 import { bracketText, tally } from './search-words.ts'
@@ -42,6 +44,7 @@ export function summaryText(state: RunState, { color, width, reportPath, glyphs 
     ...rows('events', numbers(state), cells),
     ...rows('latency', latencies(state), cells),
     ...rows('backlog', backlog(state), cells),
+    ...rows('spike', spiked(state), cells),
     ...rows('lag', lags(state), cells),
     ...rows('faults', faults(state), cells),
     ...rows('borders', borders(state), cells, state.trespass && state.trespass.leaks > 0 ? 'bad' : undefined),
@@ -143,6 +146,11 @@ function backlog({ samples, settle }: RunState): string[] {
         ]
       : []),
   ]
+}
+
+function spiked(state: RunState): string[] {
+  const figures = spikeFigures(state)
+  return figures === undefined ? [] : [spikeText(figures)]
 }
 
 function lags({ accounting: found }: RunState): string[] {

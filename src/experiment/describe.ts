@@ -8,6 +8,7 @@ import { packageRoot } from '../runtime/entry.ts'
 import { placeOf } from '../runtime/external/external.ts'
 import type { RunStarted } from '../run/events.ts'
 import type { RunPlan } from './plan.ts'
+import { faultListOf } from './plan-faults.ts'
 
 /** What is about to run, on what, and how to run it again. */
 export async function describeRun(plan: RunPlan): Promise<RunStarted> {
@@ -24,7 +25,7 @@ export async function describeRun(plan: RunPlan): Promise<RunStarted> {
     flow: architecture.flow,
     knobs: plan.knobs,
     guarantee: guaranteeOf(plan),
-    faultExpectations: typeof architecture.faults === 'function' ? architecture.faults(plan.knobs) : architecture.faults,
+    faultExpectations: faultListOf(architecture, plan.knobs),
     runtime: plan.runtime.name,
     ...(links.length > 0 && { links }),
     ...(plan.external.length > 0 && { external: plan.external.map(({ service, external }) => ({ service, at: placeOf(external) })) }),

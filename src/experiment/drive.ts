@@ -11,6 +11,7 @@ import { alerting } from './alerts.ts'
 import { autoscaleRules } from './autoscale.ts'
 import type { Injector, Subscribers } from './crew.ts'
 import type { Emit } from './emit.ts'
+import { healing, type Healing } from './healed.ts'
 import { announcePhases, loadPlan, phaseClock, sentCurve } from './load.ts'
 import type { Observer } from './observe.ts'
 import type { RunPlan } from './plan.ts'
@@ -71,6 +72,7 @@ export async function drive(driving: Driving): Promise<Driven> {
   const meter = machineMeter()
   const alerts = alerting(meter.cores)
   const scaling = scaler(autoscaleRules(plan.knobs, system.services.map(({ service }) => service)), system, emit)
+  const health = healing()
   let last: Extract<RunEvent, { type: 'sample' }> | undefined
   const sampled = sampleEverySecond(
     {
@@ -88,6 +90,7 @@ export async function drive(driving: Driving): Promise<Driven> {
     sampling.signal,
     (sample) => {
       emit(sample)
+      health.look(sample)
       driving.observer?.sampled(sample)
       for (const alert of alerts(sample, last)) emit({ type: 'alert', ...alert })
       scaling.look(sample)
@@ -105,7 +108,7 @@ export async function drive(driving: Driving): Promise<Driven> {
   }
   const announcing = announcePhases(load, emit, signal).catch(() => undefined)
   try {
-    const { invalid } = await underFaults(driving, load.startAtMs, (either) => underTrespass(driving, () => injector.play(load, either)))
+    const { invalid } = await underFaults(driving, health, load.startAtMs, (either) => underTrespass(driving, () => injector.play(load, either)))
     await announcing
     const end = () => finish(invalid)
     return { seen, load, loadFromMs: load.startAtMs, loadToMs: Date.now(), finish: end, [Symbol.asyncDispose]: end }
@@ -116,11 +119,22 @@ export async function drive(driving: Driving): Promise<Driven> {
 }
 
 /** Plays the scenario's faults beside the load. What is broken is healed before this ends, however it ends; a fault that fails stops the load. */
-async function underFaults<T>({ plan, system, emit, signal }: Driving, startAtMs: number, play: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function underFaults<T>({ plan, system, emit, signal }: Driving, health: Healing, startAtMs: number, play: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const broken = new AbortController()
   const either = AbortSignal.any([signal, broken.signal])
   const played = await (async () => {
-    await using _timeline = playFaults({ planned: plan.scenario.faults, services: () => system.services, startAtMs, signal, emit, fail: (error) => broken.abort(error) })
+    await using _timeline = playFaults({
+      planned: plan.scenario.faults,
+      services: () => system.services,
+      startAtMs,
+      signal,
+      emit(event) {
+        if (event.type === 'fault-injected') health.broke()
+        emit(event)
+      },
+      isHealed: () => health.isHealed(),
+      fail: (error) => broken.abort(error),
+    })
     return await play(either)
   })()
   broken.signal.throwIfAborted()

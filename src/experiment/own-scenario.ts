@@ -135,10 +135,16 @@ function contradictions(given: Record<string, unknown>, id: string, taken: reado
     if (typeof phase === 'string' && !names.includes(phase)) add(['expectations', i, 'phase'], `cannot be ${JSON.stringify(phase)}.${suggest(phase, names)} Phases are: ${names.join(', ')}`)
     if (atMost === undefined && atLeast === undefined) add(['expectations', i], 'expects nothing: it needs atMost or atLeast')
   })
+  const spike = isRecord(given['spike']) ? given['spike'] : {}
+  for (const [field, phase] of Object.entries(spike)) {
+    if (typeof phase === 'string' && !names.includes(phase)) add(['spike', field], `cannot be ${JSON.stringify(phase)}.${suggest(phase, names)} Phases are: ${names.join(', ')}`)
+  }
+  if (typeof spike['base'] === 'string' && names.includes(spike['base']) && names.indexOf(spike['base']) >= names.indexOf(String(spike['hold']))) add(['spike', 'hold'], 'must be a phase after base')
   const search = isRecord(given['search']) ? given['search'] : undefined
   if (search && Number(search['lowestRate']) > Number(search['highestRate'])) add(['search', 'highestRate'], `is below lowestRate, ${brief(search['lowestRate'])}`)
   if (search && expectations.length === 0) add(['expectations'], 'are missing: they say what it means that a rate holds, which a search has to know')
   if (search && recordsIn(given['faults']).length > 0) add(['faults'], 'cannot be combined with search, which asks what a whole system holds')
+  if (search && given['faultsFromSeconds'] !== undefined) add(['faultsFromSeconds'], 'cannot be combined with search, which asks what a whole system holds')
   return problems
 }
 

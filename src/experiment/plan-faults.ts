@@ -3,7 +3,9 @@ import { parseFault } from '../faults/fault.ts'
 import { readComposeFiles } from '../runtime/compose-read.ts'
 import { readStack } from '../runtime/compose.ts'
 import { linkable } from '../runtime/links.ts'
+import { endOf, lastingUntil, tourOf } from '../faults/tour.ts'
 import type { Scenario, ScenarioFault } from '../scenarios/scenario.ts'
+import type { Architecture, FaultExpectation } from '../system/architecture.ts'
 import { envFromKnobs } from '../system/knobs.ts'
 
 /** What faults can be aimed at, in these compose files with these knobs. */
@@ -30,6 +32,28 @@ export function withFaults(scenario: Scenario, added: readonly ScenarioFault[], 
   const loadSeconds = scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0)
   problems.push(...faultProblems(faults, targets(), loadSeconds))
   return { ...scenario, faults }
+}
+
+/**
+ * Where a scenario plays faults for their own sake: the architecture's whole list unless some are named, and a load as long as they take.
+ * @param foreign services that the lab does not own
+ * @param isStretched somebody said how long the load is to be
+ */
+export function withList(scenario: Scenario, added: readonly ScenarioFault[], list: readonly FaultExpectation[], targets: () => Targets, foreign: readonly string[], isStretched: boolean, problems: string[]): { scenario: Scenario; leftOut: string[] } {
+  const { faultsFromSeconds } = scenario
+  if (faultsFromSeconds === undefined) return { scenario, leftOut: [] }
+  if (added.length > 0) return { scenario: isStretched ? scenario : lastingUntil(scenario, endOf(added, list)), leftOut: [] }
+  if (isStretched) {
+    problems.push(`--duration: ${scenario.id} lasts as long as the faults of the architecture take; name some with --fault to say how long`)
+    return { scenario, leftOut: [] }
+  }
+  const { faults, endSeconds, leftOut } = tourOf(list, targets(), foreign, faultsFromSeconds)
+  return { scenario: { ...lastingUntil(scenario, endSeconds), faults: [...scenario.faults, ...faults] }, leftOut }
+}
+
+/** What an architecture says of faults, with these knobs. */
+export function faultListOf({ faults }: Architecture, knobs: Parameters<typeof targetsIn>[1]): readonly FaultExpectation[] {
+  return typeof faults === 'function' ? faults(knobs) : faults
 }
 
 /** Which of a plan's faults this runtime cannot do, one sentence each. */

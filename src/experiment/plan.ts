@@ -16,7 +16,7 @@ import { withAutoscale } from './autoscale.ts'
 import { cannotBeFilled, idsOfThose } from './history.ts'
 import { externalsFor, faultsOnOthers } from './plan-external.ts'
 import { observeOptions, observingFiles } from './observing.ts'
-import { parseFaults, targetsIn, withFaults } from './plan-faults.ts'
+import { faultListOf, parseFaults, targetsIn, withFaults, withList } from './plan-faults.ts'
 import { isScenarioFile, readScenarioFile } from './scenario-file.ts'
 import { suggest } from '../system/suggest.ts'
 
@@ -40,6 +40,8 @@ export interface RunPlan {
   history: number
   /** Metrics, logs, and traces of one event in so many. */
   observe?: { oneIn: number }
+  /** Faults of the architecture's list that are not played, and why. */
+  leftOut?: readonly string[]
   commandLine: string
 }
 
@@ -108,11 +110,13 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
   for (const file of options.compose) if (!existsSync(file)) problems.push(`--compose ${file}: no such file`)
   const faults = parseFaults(options.fault ?? [], problems)
   const files = architecture === undefined ? [] : [...composeFiles(architecture, knobs), ...observingFiles(options.observe), ...options.compose.map((file) => resolve(file))]
-  const played =
-    scenario && architecture && options.compose.every((file) => existsSync(file))
-      ? withFaults(adjusted(scenario, { duration, connections, subscribers, retries }), faults, () => targetsIn(files, knobs), problems)
-      : undefined
   const external = architecture === undefined || !options.compose.every((file) => existsSync(file)) ? [] : externalsFor(architecture, knobs, files, process.env, problems)
+  const targets = () => targetsIn(files, knobs)
+  const listed =
+    scenario && architecture && options.compose.every((file) => existsSync(file))
+      ? withList(adjusted(scenario, { duration, connections, subscribers, retries }), faults, faultListOf(architecture, knobs), targets, external.map(({ service }) => service), duration !== undefined, problems)
+      : undefined
+  const played = listed && withFaults(listed.scenario, faults, targets, problems)
   problems.push(...faultsOnOthers(played?.faults ?? [], external))
   if (problems.length > 0 || played === undefined || scenario === undefined || architecture === undefined) {
     throw new LabError(EXIT.usage, problems.join('\n'), `lab list shows architectures, scenarios and knobs${isScenarioFile(options.scenario) ? '; docs/scenarios.md, what a scenario of one\'s own may say' : ''}`)
@@ -132,6 +136,7 @@ export async function planRun(options: RunOptions, runtime: Runtime, commandLine
     runTag: randomInt(1, MAX_RUN_TAG + 1),
     history: history ?? 0,
     ...(observe && { observe }),
+    leftOut: listed?.leftOut ?? [],
     commandLine,
   }
 }

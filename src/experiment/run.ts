@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLedgerFile, readLedger, sequencesIn, timesOf } from '../measure/ledger-file.ts'
 import { linkedServices } from '../faults/check.ts'
 import { allowedLoss } from '../reports/allowed-loss.ts'
+import { dueStretches } from '../reports/by-fault.ts'
 import { howItDied, lastWords } from '../reports/deaths.ts'
 import { belonging } from '../reports/belonging.ts'
 import { reconcile } from '../reports/reconcile.ts'
@@ -41,6 +42,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
   const stage = (name: Stage) => emit({ type: 'stage', stage: name })
 
   stage('up')
+  for (const says of plan.leftOut ?? []) emit({ type: 'note', level: 'info', says })
   const lines: LogLine[] = []
   await using system = await bringUp(plan, folder, emit, broken, signal, lines)
   await using observer = plan.observe && startObserver({ system, folder, emit, runId: plan.runId, ...plan.observe, cores: availableParallelism(), lines })
@@ -82,6 +84,7 @@ async function experiment(plan: RunPlan, { folder, emit, signal, broken }: Recor
     timesOf: (wanted) => timesOf(join(folder.path, 'ledger.bin'), wanted),
     allowed: allowedLoss(soFar.run.guarantee.mayLose, soFar.state.outages, (fromMs, toMs) => slowestMs(soFar.samples, fromMs, toMs)),
     sequencesIn: (windows) => sequencesIn(join(folder.path, 'ledger.bin'), windows),
+    aroundFaults: dueStretches(soFar.state.faults),
     persisted: observer ? observer.stored(judge.persisted()) : judge.persisted(),
     dashboard: await judge.dashboard(),
     seen: driven.seen,

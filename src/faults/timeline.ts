@@ -19,6 +19,8 @@ export interface Playing {
   /** Aborted: the run is being ended, nothing new is broken and what is broken is healed at once. */
   signal: AbortSignal
   emit(event: FaultEvent): void
+  /** Has the system recovered from everything so far? Asked by faults that wait for it; absent: yes. */
+  isHealed?(): boolean
   /** Told at once when a fault cannot be injected or healed, unless the run is being ended: a system that goes down takes its services with it. */
   fail(error: unknown): void
   /** Others than the registered ones. */
@@ -33,6 +35,8 @@ export interface Clock {
   wait(ms: number, signal: AbortSignal): Promise<boolean>
 }
 
+const LOOK_AGAIN_MS = 250
+
 /**
  * Plays faults beside the load, each at its second and for its time. Disposing (at the load's end, or whenever something
  * goes wrong) heals what is still broken at once and resolves when all of it is ready again; what was not due yet never happens.
@@ -40,11 +44,14 @@ export interface Clock {
 export function playFaults(playing: Playing): AsyncDisposable {
   const over = new AbortController()
   const ended = AbortSignal.any([over.signal, playing.signal])
-  const all = playing.planned.map((fault) =>
-    playOne(fault, playing, ended).catch((error: unknown) => {
+  let before: Promise<void> = Promise.resolve()
+  const all = playing.planned.map((fault) => {
+    const played = playOne(fault, playing, ended, before).catch((error: unknown) => {
       if (!playing.signal.aborted) playing.fail(error)
-    }),
-  )
+    })
+    if (fault.whenHealed) before = played
+    return played
+  })
   return {
     async [Symbol.asyncDispose]() {
       over.abort()
@@ -53,9 +60,14 @@ export function playFaults(playing: Playing): AsyncDisposable {
   }
 }
 
-async function playOne(planned: ScenarioFault, playing: Playing, ended: AbortSignal): Promise<void> {
+async function playOne(planned: ScenarioFault, playing: Playing, ended: AbortSignal, before: Promise<void>): Promise<void> {
   const { emit, startAtMs, signal, clock = realClock } = playing
   if (!(await clock.wait(startAtMs + planned.atSeconds * 1_000 - clock.nowMs(), ended))) return
+  if (planned.whenHealed) {
+    await before
+    while (playing.isHealed?.() === false) if (!(await clock.wait(LOOK_AGAIN_MS, ended))) return
+    if (ended.aborted) return
+  }
   const { fault, service, replica, value } = planned
   const { onLink } = faultOf(fault)
   const target = playing.services().find((one) => one.service === service && one.replica === replica)

@@ -1,7 +1,9 @@
 import type { Counts } from '../load/control.ts'
 import { failures, type RunRecord, type TimedSample } from '../run/record.ts'
 import type { FaultState } from '../run/state.ts'
+import type { ScenarioFault } from '../scenarios/scenario.ts'
 import type { FaultExpectation } from '../system/architecture.ts'
+import type { FaultAccounting } from './by-fault.ts'
 import { mean, median } from './statistics.ts'
 
 /** What one fault did, seen from outside. Moments in seconds since the load began. */
@@ -19,6 +21,16 @@ export interface FaultFigures {
   backAfterSeconds?: number
   /** Answers that came, and orders given up, from the injection until clients had recovered (or the next fault, or the end). */
   clients: { ok: number; rejected: number; unknown: number; neverSent: number; failedReads: number }
+  /** By status or reason, how many attempts went wrong in that time. */
+  codes: Record<string, number>
+  /** Of the events and reads that ended in that time, which part went well, and which was answered so that one knows (well, or refused). */
+  availability?: { ok: number; answered: number }
+  /** From the moment the fault was lifted until an order was accepted; absent: not seen. Whole seconds, rounded up. */
+  firstSuccessAfterSeconds?: number
+  /** Until the backlog was back. */
+  drainedAfterSeconds?: number
+  /** Of events due around it. */
+  accounting?: FaultAccounting
   /** From the moment the fault was lifted until nothing failed any more and the backlog was back; absent: not seen. Whole seconds, rounded up. */
   recoveredAfterSeconds?: number
   /** What the architecture says it must look like. */
@@ -38,11 +50,18 @@ const RISEN = 1.2
 
 /** The faults of a run, each held against what its architecture says of it. */
 export function judgeFaults(record: RunRecord): FaultFigures[] {
-  return record.state.faults.map((fault, index) => judgeFault(fault, record.state.faults[index + 1]?.injectedAtMs ?? Infinity, record))
+  return record.state.faults.map((fault, index) => {
+    const accounting = record.state.accounting?.byFault?.[index]
+    return { ...judgeFault(fault, record.state.faults[index + 1]?.injectedAtMs ?? Infinity, record), ...(accounting && { accounting }) }
+  })
 }
 
 /** Planned, and never injected: the run was over before, or the service was not there. */
-export function neverInjected({ run, state }: RunRecord): string[] {
+export function neverInjected(record: RunRecord): string[] {
+  return missingFaults(record).map((planned) => `${planned.fault} ${planned.service} at ${planned.atSeconds.toFixed(1)} s was never injected`)
+}
+
+export function missingFaults({ run, state }: RunRecord): ScenarioFault[] {
   const left = [...state.faults]
   return (run.scenario.faults ?? []).flatMap((planned) => {
     const at = left.findIndex(({ fault, service, replica }) => fault === planned.fault && service === planned.service && replica === planned.replica)
@@ -50,7 +69,7 @@ export function neverInjected({ run, state }: RunRecord): string[] {
       left.splice(at, 1)
       return []
     }
-    return [`${planned.fault} ${planned.service} at ${planned.atSeconds.toFixed(1)} s was never injected`]
+    return [planned]
   })
 }
 
@@ -75,7 +94,12 @@ function judgeFault(fault: FaultState, untilMs: number, record: RunRecord): Faul
   const recovered = liftedAtMs === undefined ? undefined : recoveredAt(before, after, liftedAtMs)
   const recoveredAfterSeconds = recovered === undefined ? undefined : Math.max(0, Math.ceil((recovered.atMs - liftedAtMs!) / 1_000))
   const clients = between(before.at(-1), recovered ?? after.at(-1))
-  const expected = (record.run.faultExpectations ?? []).find((one) => one.fault === fault.fault && one.service === fault.service)
+  const expected = (record.run.faultExpectations ?? []).find((one) => isAbout(one, fault))
+  const end = recovered ?? after.at(-1)
+  const since = (found: Timed | undefined) => (found === undefined ? undefined : Math.max(0, Math.ceil((found.atMs - liftedAtMs!) / 1_000)))
+  const firstSuccessAfterSeconds = since(liftedAtMs === undefined ? undefined : after.find((sample, i) => sample.atMs >= liftedAtMs && between(after[i - 1] ?? before.at(-1), sample).ok > 0))
+  const drainedAfterSeconds = since(liftedAtMs === undefined ? undefined : drainedAt(before, after, liftedAtMs))
+  const availability = availabilityBetween(before.at(-1), end)
   return {
     fault: fault.fault,
     service: fault.service,
@@ -86,6 +110,10 @@ function judgeFault(fault: FaultState, untilMs: number, record: RunRecord): Faul
     ...(fault.healedAtMs !== undefined && { lastedSeconds: seconds(fault.healedAtMs - fault.injectedAtMs) }),
     ...(fault.tookMs !== undefined && { backAfterSeconds: seconds(fault.tookMs) }),
     clients,
+    codes: codesBetween(before.at(-1), end),
+    ...(availability && { availability }),
+    ...(firstSuccessAfterSeconds !== undefined && { firstSuccessAfterSeconds }),
+    ...(drainedAfterSeconds !== undefined && { drainedAfterSeconds }),
     ...(recoveredAfterSeconds !== undefined && { recoveredAfterSeconds }),
     ...(expected && { expected }),
     ...held(expected, { clients, recoveredAfterSeconds, before, after, liftedAtMs, untilMs }),
@@ -142,14 +170,42 @@ function recoveredAt(before: Timed[], after: Timed[], liftedAtMs: number): Timed
     const { ok, failedReads, ...failed } = between(after[index - 1] ?? before.at(-1), sample)
     if (failures(failed) + failedReads > 0) return false
     if (sample.counts.events.inFlight > 0 && ok === 0) return false
-    if (usual === undefined) return true
-    return sample.backlog !== undefined && sample.backlog <= Math.max(BACKLOG_FACTOR * usual, sample.rates.offered)
+    return usual === undefined || isDrained(sample, usual)
   }
   for (const [index, sample] of after.entries()) {
     if (sample.atMs < liftedAtMs || !isFine(index)) continue
     if (index + 1 === after.length || isFine(index + 1)) return sample
   }
   return undefined
+}
+
+function isDrained({ backlog, rates }: Timed, usual: number): boolean {
+  return backlog !== undefined && backlog <= Math.max(BACKLOG_FACTOR * usual, rates.offered)
+}
+
+/** The first of two seconds in a row with the backlog back where it was. */
+function drainedAt(before: Timed[], after: Timed[], liftedAtMs: number): Timed | undefined {
+  const usual = backlogBefore(before)
+  if (usual === undefined) return undefined
+  return after.find((sample, i) => sample.atMs >= liftedAtMs && isDrained(sample, usual) && (i + 1 === after.length || isDrained(after[i + 1]!, usual)))
+}
+
+/** What is said of `latency` by 200 ms holds for that much alone. */
+function isAbout(expected: FaultExpectation, { fault, service, value }: FaultState): boolean {
+  return expected.fault === fault && expected.service === service && expected.value === value
+}
+
+function codesBetween(from: TimedSample | undefined, to: TimedSample | undefined): Record<string, number> {
+  const grown = Object.entries(to?.errors ?? {}).map(([code, count]) => [code, count - (from?.errors[code] ?? 0)] as const)
+  return Object.fromEntries(grown.filter(([, count]) => count > 0))
+}
+
+/** What was answered for certain, well or with a refusal; who got no answer, or one that leaves it open (504), was not. */
+function availabilityBetween(from: TimedSample | undefined, to: TimedSample | undefined): FaultFigures['availability'] {
+  const sum = (...fates: (keyof Counts)[]) =>
+    (['events', 'reads'] as const).reduce((all, kind) => all + fates.reduce((some, fate) => some + Math.max(0, (to?.counts[kind][fate] ?? 0) - (from?.counts[kind][fate] ?? 0)), 0), 0)
+  const ended = sum('ok', 'rejected', 'unknown', 'neverSent')
+  return ended === 0 ? undefined : { ok: sum('ok') / ended, answered: sum('ok', 'rejected') / ended }
 }
 
 /** `undefined` where nobody can tell what a backlog that is back would be: none was seen, or it was large already. */

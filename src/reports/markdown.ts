@@ -9,6 +9,7 @@ import { faultSection } from './fault-table.ts'
 import { insideSection } from './inside-table.ts'
 import { int, mib, ms, num, percentileCells } from './numbers.ts'
 import { flowPicture, mermaid } from './picture.ts'
+import { spikeSection, spikeText } from './spike-table.ts'
 import type { PhaseFigures, Summary } from './summarise.ts'
 import { table } from './table.ts'
 import { traceSection } from './trace-table.ts'
@@ -33,6 +34,7 @@ export function markdownSections(record: RunRecord, summary: Summary): Record<'t
     how: how(record, summary),
     after: joined([
       phaseTable(summary),
+      spikeSection(summary),
       insideSection(summary),
       faultSection(record, summary),
       tenantsSection(summary, record.state.loadStartAtMs),
@@ -73,7 +75,7 @@ export function verdictLine({ verdict, status }: Summary): string {
 }
 
 /** The numbers that matter, in one line. */
-export function figuresLine({ overall, accounting, drainSeconds, phases, trespass }: Summary): string {
+export function figuresLine({ overall, accounting, drainSeconds, phases, spike, trespass }: Summary): string {
   const parts: string[] = []
   const peak = Math.max(0, ...phases.map((phase) => phase.peakAcceptedPerSecond))
   if (accounting) parts.push(`${int(accounting.ok)} of ${int(accounting.scheduled)} events accepted, ${int(accounting.stored)} stored, ${int(accounting.lost)} lost${accounting.lost > 0 && accounting.lostExcused === accounting.lost ? ' (allowed)' : ''}`)
@@ -81,6 +83,7 @@ export function figuresLine({ overall, accounting, drainSeconds, phases, trespas
   if (overall?.latencyMs) parts.push(`latency p50 ${ms(overall.latencyMs.p50)}, p99 ${ms(overall.latencyMs.p99)}`)
   if (accounting?.freshnessMs && accounting.freshnessMs.count > 0) parts.push(`on the dashboard after ${ms(accounting.freshnessMs.p50)} (p99 ${ms(accounting.freshnessMs.p99)})`)
   if (trespass) parts.push(`borders: ${attemptsText(trespass)}`)
+  if (spike) parts.push(spikeText(spike))
   if (drainSeconds !== undefined) parts.push(`backlog gone ${drainSeconds.toFixed(1)} s after the load`)
   return parts.length === 0 ? 'no figures: the run ended before the load' : parts.join(' · ')
 }

@@ -3,11 +3,12 @@ import { orderBody } from '../load/customers.ts'
 import { HISTORY_TAG, placeInHistory, type History } from '../load/history.ts'
 import { orderIdWriter, parseOrderId } from '../load/order-id.ts'
 import { newHistogram, percentilesMs, recordUs } from '../measure/histogram.ts'
-import type { Ledger } from '../measure/ledger-file.ts'
+import type { DueStretch, Ledger } from '../measure/ledger-file.ts'
 import { NEVER_SENT, OK, REJECTED, UNKNOWN } from '../measure/ledger.ts'
 import type { Dashboard } from '../system/dashboard.ts'
 import type { StoredOrder } from '../system/event.ts'
 import type { AllowedLoss, LossWindow } from './allowed-loss.ts'
+import { countByFault, type ByFault, type FaultAccounting } from './by-fault.ts'
 import type { Belonging } from './belonging.ts'
 import { watchBorders, type Borders } from './borders.ts'
 import { expectNothing, expectOrder } from './expected.ts'
@@ -48,6 +49,8 @@ export interface Accounting {
   freshnessMs?: Percentiles
   /** Stored events that no subscriber's count ever included. */
   neverVisible: number
+  /** The same by fault, in their order: of events due around each. */
+  byFault?: FaultAccounting[]
   /** Orders from before the run, which none of the numbers above include. */
   history?: HistoryAccounting
 }
@@ -69,7 +72,9 @@ export interface ReconcileInput {
   /** What the guarantee lets be missing; absent: nothing. */
   allowed?: AllowedLoss
   /** Which events were due in these stretches, as [from, to) of sequences: by source, in the order of the windows. */
-  sequencesIn?(windows: readonly LossWindow[]): Promise<Map<number, [number, number][]>>
+  sequencesIn?(windows: readonly DueStretch[]): Promise<Map<number, [number, number][]>>
+  /** To be counted apart as well: events due around each fault. */
+  aroundFaults?: readonly DueStretch[]
   persisted: AsyncIterable<StoredOrder[]>
   dashboard: Dashboard
   /** What a subscriber received: [ms since the epoch, count]. */
@@ -98,6 +103,7 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
     if (accounting.examples[kind].length < EXAMPLES) accounting.examples[kind].push(id)
   }
 
+  const byFault = countByFault(input.aroundFaults ?? [])
   const past = input.history && historyLedger(input.history, EXAMPLES)
   let rows = 0
   for await (const batch of input.persisted) {
@@ -130,14 +136,19 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
       const bit = 1 << (parts.sequence & 7)
       if ((bits[byte]! & bit) !== 0) {
         wrong('duplicated', row.id)
+        byFault.count('duplicated', parts.timeMs)
         continue
       }
       bits[byte]! |= bit
       accounting.stored += 1
       const fate = ledger.fate(parts.source, parts.sequence)
-      if (fate === REJECTED) wrong('phantom', row.id)
-      else if (fate === UNKNOWN) accounting.recovered += 1
-      else if (fate === NEVER_SENT) wrong('unexpected', row.id)
+      if (fate === REJECTED) {
+        wrong('phantom', row.id)
+        byFault.count('phantom', parts.timeMs)
+      } else if (fate === UNKNOWN) {
+        accounting.recovered += 1
+        byFault.count('recovered', parts.timeMs)
+      } else if (fate === NEVER_SENT) wrong('unexpected', row.id)
       const sent = orderBody(input.seed, row.id, parts)
       if (differs(sent, row)) wrong('altered', row.id)
       expectOrder(totals, sent)
@@ -149,7 +160,8 @@ export async function reconcile(input: ReconcileInput): Promise<Accounting> {
     input.onProgress?.(rows)
   }
 
-  await nameLost(accounting, input, seen, borders)
+  await nameLost(accounting, input, seen, borders, byFault)
+  if (byFault.all.length > 0) accounting.byFault = byFault.all
   borders?.tell(accounting)
   accounting.history = past?.account()
   accounting.miscounted = miscounts(totals, input.dashboard)
@@ -193,19 +205,24 @@ interface Missing {
   sequence: number
 }
 
-async function nameLost(accounting: Accounting, input: ReconcileInput, seen: ReadonlyMap<number, Uint8Array>, borders: Borders | undefined): Promise<void> {
+async function nameLost(accounting: Accounting, input: ReconcileInput, seen: ReadonlyMap<number, Uint8Array>, borders: Borders | undefined, byFault: ByFault): Promise<void> {
   const missing: Missing[] = []
   const excused: Missing[] = []
   const windows = input.allowed?.windows() ?? []
-  const allowed = windows.length > 0 && (await input.sequencesIn?.(windows))
+  const stretches = [...windows, ...(input.aroundFaults ?? [])]
+  const due = stretches.length > 0 ? await input.sequencesIn?.(stretches) : undefined
   if (windows.length > 0) accounting.lossWindows = windows
   for (const [source, bits] of seen) {
-    const ranges = (allowed && allowed.get(source)) || []
+    const ranges = due?.get(source) ?? []
+    const within = (sequence: number, [from, to]: [number, number]) => sequence >= from && sequence < to
+    const excusing = ranges.slice(0, windows.length)
+    const faulty = ranges.slice(windows.length)
     for (let sequence = 0; sequence < input.ledger.events(source); sequence++) {
       if (input.ledger.fate(source, sequence) !== OK || (bits[sequence >>> 3]! & (1 << (sequence & 7))) !== 0) continue
       if (borders?.isElsewhere(source, sequence)) continue
       accounting.lost += 1
-      const isExcused = ranges.some(([from, to]) => sequence >= from && sequence < to)
+      const isExcused = excusing.some((range) => within(sequence, range))
+      byFault.add('lost', faulty.findIndex((range) => within(sequence, range)))
       if (isExcused) accounting.lostExcused += 1
       const examples = isExcused ? excused : missing
       if (examples.length < EXAMPLES) examples.push({ source, sequence })

@@ -8,6 +8,7 @@ import type { RunState } from '../run/state.ts'
 import { insideFigures, type MetricFigures } from './inside.ts'
 import { largest, mean, median } from './statistics.ts'
 import { faultyStretches, judgeFaults, type FaultFigures } from './faults.ts'
+import { spikeFigures, type SpikeFigures } from './spike.ts'
 import { traceFigures, type TraceFigures } from './traces.ts'
 import type { ValidityFinding } from './validity.ts'
 import { whatRan, type WhatRan } from './what-ran.ts'
@@ -28,6 +29,8 @@ export interface Summary extends WhatRan {
   trespass?: RunState['trespass']
   /** Faults as they were injected, with what clients saw. */
   faults: FaultFigures[]
+  /** How long p99 and backlog took to be back, where the scenario has a spike. */
+  spike?: SpikeFigures
   accounting?: Accounting
   drainSeconds?: number
   bringUpSeconds?: number
@@ -94,6 +97,7 @@ export function summarise(record: RunRecord): Summary {
     overall: open.length === 0 ? undefined : overall(open),
     phases: record.phases.map(figures),
     faults: judgeFaults(record),
+    spike: spikeFigures(state),
     trespass: state.trespass,
     history: state.seeded,
     accounting: state.accounting,

@@ -51,10 +51,14 @@ const expectation = z.strictObject({
 const faultExpectation = z.strictObject({
   fault: z.string(),
   service: z.string(),
+  value: z.string().optional(),
+  forSeconds: z.number().optional(),
   clients: z.enum(['nothing', 'rejected', 'rejected-or-unknown']).describe('What clients may see while it lasts.'),
   recoversWithinS: z.number(),
   says: z.string(),
 })
+
+const byFault = z.strictObject({ lost: z.int(), duplicated: z.int(), phantom: z.int(), recovered: z.int() })
 
 const fault = z.strictObject({
   fault: z.string(),
@@ -66,9 +70,23 @@ const fault = z.strictObject({
   lastedSeconds: z.number().optional(),
   backAfterSeconds: z.number().optional(),
   clients: z.strictObject({ ...fates, failedReads: z.number() }),
+  codes: z.record(z.string(), z.number()).describe('Attempts that went wrong until clients had recovered, by status or reason.'),
+  availability: z.strictObject({ ok: z.number(), answered: z.number() }).optional().describe('Shares of the events and reads that ended meanwhile: gone well; answered for certain, well or with a refusal.'),
+  firstSuccessAfterSeconds: z.number().optional().describe('From the moment the fault was lifted; absent: not seen.'),
+  drainedAfterSeconds: z.number().optional().describe('Until the backlog was back.'),
+  accounting: byFault.optional().describe('Of events due around it.'),
   recoveredAfterSeconds: z.number().optional().describe('From the moment the fault was lifted; absent: not seen.'),
   expected: faultExpectation.optional(),
   met: z.union([z.boolean(), z.literal('not judged')]),
+  says: z.string(),
+})
+
+const back = z.strictObject({
+  before: z.number().optional().describe("Median of the base phase's seconds: p99 in ms, backlog in events."),
+  atMost: z.number().optional().describe('What counts as back.'),
+  highest: z.number().optional(),
+  backAfterSeconds: z.number().optional().describe('From the end of the hold phase; absent: not within the run, or not known.'),
+  watchedSeconds: z.number(),
   says: z.string(),
 })
 
@@ -102,6 +120,7 @@ const accounting = z
     persistedLagMs: percentiles.optional(),
     freshnessMs: percentiles.optional(),
     neverVisible: z.int(),
+    byFault: z.array(byFault).optional().describe('By fault, of events due around each.'),
     history: history.optional(),
   })
   .describe('What became of every event.')
@@ -170,6 +189,7 @@ export const summarySchema = z
       .optional()
       .describe('Attempts to cross the borders between callers.'),
     faults: z.array(fault),
+    spike: z.strictObject({ base: z.string(), hold: z.string(), p99: back, backlog: back }).optional().describe('How long after a spike things were as before it.'),
     accounting: accounting.optional(),
     drainSeconds: z.number().optional().describe('From the end of the load until the backlog was gone.'),
     bringUpSeconds: z.number().optional(),

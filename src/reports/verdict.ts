@@ -9,7 +9,7 @@ import { deathSentences } from './deaths.ts'
 import { historyFailures } from './history.ts'
 import { WRONGS, type Accounting } from './reconcile.ts'
 import { failures, mergeSeries, type PhaseRecord, type RunRecord } from '../run/record.ts'
-import { faultyStretches, judgeFaults, neverInjected, type FaultFigures } from './faults.ts'
+import { faultyStretches, judgeFaults, missingFaults, neverInjected, type FaultFigures } from './faults.ts'
 import { judgeValidity } from './validity.ts'
 
 /**
@@ -20,7 +20,7 @@ export function judge(record: RunRecord): Verdict {
   const validity = judgeValidity(record)
   const disturbed = disturbedPhases(record)
   const ofFaults = judgeFaults(record).flatMap(judgeFaultExpectation)
-  const expectations = [...record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record, disturbed)), ...ofFaults]
+  const expectations = [...record.run.scenario.expectations.map((expectation) => judgeExpectation(expectation, record, disturbed)), ...ofFaults, ...notReached(record)]
   const data = [...crossedBorders(record), ...judgeData(record)]
   const latency = mergeSeries(measuredPhases(record), 'latency')
   const remarks = [...excusedLoss(record), ...neverInjected(record)]
@@ -98,6 +98,13 @@ function judgeFaultExpectation({ fault, service, atSeconds, expected, met, says 
   if (expected === undefined) return []
   const clients = { nothing: 'clients notice nothing', rejected: 'clients are refused at most', 'rejected-or-unknown': 'clients are refused or left without an answer at most' }[expected.clients]
   return [{ says: `${fault} ${service} at ${atSeconds} s: ${clients}, recovered within ${expected.recoversWithinS} s; ${says}`, met: met === 'not judged' ? 'not measured' : met }]
+}
+
+/** A list that was not played to its end has not been passed, whatever those before were like. */
+function notReached(record: RunRecord): ExpectationResult[] {
+  return missingFaults(record).flatMap(({ fault, service, atSeconds, whenHealed }) =>
+    whenHealed ? [{ says: `${fault} ${service} at ${Number(atSeconds.toFixed(1))} s: injected once the system had healed from what came before; it never was`, met: false }] : [],
+  )
 }
 
 const SAYS: Record<(typeof WRONGS)[number], (accounting: Accounting) => string> = {

@@ -49,6 +49,8 @@ const fault = z.strictObject({
   atSeconds: z.number().nonnegative(),
   /** Never stretched: timeouts and back-offs do not stretch either. Absent: the fault's own default. */
   forSeconds: z.number().positive().optional(),
+  /** When it is due and the system is not healed from what came before, it waits until it is. */
+  whenHealed: z.boolean().optional(),
   /** By `--fault`: the scenario's expectations do not reckon with it. */
   added: z.boolean().default(false),
 })
@@ -83,8 +85,12 @@ export const scenarioSchema = z.strictObject({
   retries: z.int().min(0).max(10).default(0),
   /** What is broken when, while the load goes on. */
   faults: z.array(fault).default([]),
+  /** Without `--fault`: from this second on the architecture's whole list of faults, one after another. The last phase goes on as long as they take. */
+  faultsFromSeconds: z.number().nonnegative().optional(),
   /** All the while somebody tries, with the rights of one caller, to see and to change what belongs to others. */
   trespass: z.boolean().default(false),
+  /** Phases between which a spike lies: what is usual is what the first shows, the way back counts from the end of the second. */
+  spike: z.strictObject({ base: z.string(), hold: z.string() }).optional(),
   /** Absent: it is played once. */
   search: search.optional(),
   /** How long the backlog may take to drain after the load. */

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts'
 export const spike: Scenario = {
   id: 'spike',
   title: 'A spike to ten times the base load',
-  says: 'Base load, a steep ramp to 10×, hold, and back.\nDoes the system accept the spike, and how long until the backlog is gone?',
+  says: 'Base load, a steep ramp to 10×, hold, and back.\nDoes the system accept the spike, and how long until latency and backlog are what they were?',
   baseRate: 500,
   phases: [
     { name: 'warmup', seconds: 8, shape: { kind: 'constant', rate: 1 }, warmup: true },
@@ -20,6 +20,7 @@ export const spike: Scenario = {
   retries: 0,
   faults: [],
   trespass: false,
+  spike: { base: 'base', hold: 'hold' },
   settleSeconds: 60,
   expectations: [
     { metric: 'errorRate', atMost: 0.001 },

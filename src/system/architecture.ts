@@ -116,10 +116,14 @@ export interface Judge extends AsyncDisposable {
   stored(): Promise<number>
 }
 
-/** What one fault must look like, as data. */
+/** One fault that an architecture is to survive, as data: how it is played, and what it must look like. */
 export interface FaultExpectation {
   fault: string
   service: string
+  /** How much of it: what is said holds for this much alone. Absent: the fault knows no more or less. */
+  value?: string
+  /** How long it is played; absent: as long as that fault is by itself. */
+  forSeconds?: number
   /** What clients may see while it lasts. */
   clients: 'nothing' | 'rejected' | 'rejected-or-unknown'
   recoversWithinS: number

@@ -87,6 +87,7 @@ describe('summary', () => {
       '  events    118,500 offered · 118,140 accepted (99.70 %) · 360 failed · at most 5,000/s accepted',
       '  latency   p99 27.0 ms in the median second · 1,012.7 ms in the worst · max 2,250.6 ms',
       '  backlog   at most 31,679 events · drained 17.4 s after the load',
+      '  spike     p99 back within 6 s of the spike, backlog back within 13 s of the spike',
       '  lag       persisted p50 120.0, p99 4,210.4 ms · visible p50 210.0, p99 4,480.0 ms',
       '  faults    kill worker at 00:30, ready again after 4.0 s',
       '  account   lost 0 · duplicated 0 · phantom 0 · unexpected 0 · altered 0 · miscounted 0',

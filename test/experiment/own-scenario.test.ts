@@ -49,6 +49,8 @@ describe('a scenario of one\'s own', () => {
     ['half a subscriber', { ...VALID, subscribers: 5.5 }, [/^subscribers cannot be 5\.5. Allowed: a whole number, 0 or more, at most 20000$/]],
     ['a fault that is none', { ...VALID, faults: ['kil:worker@3s'] }, [/^faults\[0\] "kil:worker@3s": there is no fault "kil". Did you mean "kill"/]],
     ['a metric and a phase', { ...VALID, expectations: [{ metric: 'p99ms', phase: 'rsh', atMost: 1 }] }, [/^expectations\[0\]\.metric .*Did you mean "p99Ms"/, /^expectations\[0\]\.phase cannot be "rsh". Did you mean "rush"\? Phases are: warm, rush$/]],
+    ['a spike between phases that are none', { ...VALID, spike: { base: 'wrm', hold: 'rush' } }, [/^spike\.base cannot be "wrm"\. Did you mean "warm"\? Phases are: warm, rush$/]],
+    ['a spike backwards', { ...VALID, spike: { base: 'rush', hold: 'warm' } }, [/^spike\.hold must be a phase after base$/]],
     ['an expectation of nothing', { ...VALID, expectations: [{ metric: 'p99Ms' }] }, [/^expectations\[0\] expects nothing/]],
     ['one name twice', { phases: [VALID.phases[1], VALID.phases[1]] }, [/^phases\[1\]\.name "rush" is the name of phases\[0\] already/]],
     ['warm-up alone', { phases: [VALID.phases[0]] }, [/^phases are all warm-up/]],

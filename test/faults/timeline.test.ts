@@ -32,7 +32,7 @@ function handClock(): Clock & { to(ms: number): Promise<void> } {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-function play(texts: string[], options: { pid?: number; start?: Fault['start'] } = {}) {
+function play(texts: string[], options: { pid?: number; start?: Fault['start']; isHealed?: () => boolean } = {}) {
   const clock = handClock()
   const told: string[] = []
   const broken = new Set<string>()
@@ -49,12 +49,13 @@ function play(texts: string[], options: { pid?: number; start?: Fault['start'] }
     planned: texts.map((text) => {
       const parsed = parseFault(text)
       if (!parsed.ok) throw new Error(parsed.says)
-      return parsed.fault
+      return options.isHealed ? { ...parsed.fault, whenHealed: true } : parsed.fault
     }),
     services: () => ['api', 'redis'].map(service),
     startAtMs: 0,
     signal: stop.signal,
     emit: (event: FaultEvent) => told.push(event.type === 'note' ? event.says : `${clock.nowMs()} ${event.fault} ${event.service} ${event.type}`),
+    isHealed: options.isHealed,
     fail: (error) => failed.push(error),
     faults: { kill: { says: '', start }, pause: { says: '', start } },
     clock,
@@ -131,4 +132,25 @@ test('while the system goes down, what cannot be healed any more is no failure',
   stop.abort()
   await timeline[Symbol.asyncDispose]()
   expect(failed).toEqual([])
+})
+
+test('one that waits for a healed system begins when it is, and the next after it', async () => {
+  let healed = false
+  const { clock, told, timeline } = play(['pause:redis@20s+5s', 'kill:api@22s'], { isHealed: () => healed })
+  await clock.to(30_000)
+  expect(told).toEqual([])
+  healed = true
+  await clock.to(60_000)
+  expect(told.map((line) => line.replace(/^\d+ /, ''))).toEqual(['pause redis fault-injected', 'pause redis fault-healed', 'kill api fault-injected', 'kill api fault-healed'])
+  const [paused, resumed, killed] = told.map((line) => Number(line.split(' ')[0]))
+  expect(paused).toBeGreaterThanOrEqual(30_000)
+  expect(killed).toBeGreaterThanOrEqual(resumed!)
+  await timeline[Symbol.asyncDispose]()
+})
+
+test('what waits for a healed system when the load ends never happens, nor what waits for that', async () => {
+  const { clock, told, timeline } = play(['pause:redis@20s+5s', 'kill:api@22s'], { isHealed: () => false })
+  await clock.to(40_000)
+  await timeline[Symbol.asyncDispose]()
+  expect(told).toEqual([])
 })

@@ -163,3 +163,54 @@ test('the report has a table of faults, and marks them in the charts', () => {
   expect(text).toContain('- kill worker: The backlog grows. Seen: clients saw 14 rejected; recovered after 0 s.')
   expect(text).not.toMatch(/undefined|NaN|Infinity/)
 })
+
+describe('what else is told of a fault', () => {
+  const withErrors = (record: RunRecord, errors: (second: number) => Record<string, number>): RunRecord => ({ ...record, samples: record.samples.map((sample) => ({ ...sample, errors: errors(sample.second) })) })
+
+  test('codes: what came in its time, not what had come before or came later', () => {
+    const record = withErrors(recordOf({ expected: REDIS, rejected: [11, 12] }), (second) => ({ 404: 5, 503: second < 11 ? 1 : second < 12 ? 8 : 15, timeout: second < 25 ? 0 : 3 }))
+    expect(judgeFaults(record)[0]!.codes).toEqual({ 503: 14 })
+  })
+
+  test('availability: what went well, and what was answered for certain, of all that ended until recovered', () => {
+    // Recovered with second 13, seen from second 10: 300 events, 14 of them rejected and 3 unknown.
+    const { availability } = only({ expected: { ...REDIS, clients: 'rejected-or-unknown' }, rejected: [11, 12], unknown: [12] })
+    expect(availability?.ok).toBeCloseTo(283 / 300)
+    expect(availability?.answered).toBeCloseTo(297 / 300)
+  })
+
+  test('first success and drained count from the moment it was lifted', () => {
+    expect(only({ backlog: (second) => (second > 10 && second <= 18 ? 5_000 : 0) })).toMatchObject({ firstSuccessAfterSeconds: 0, drainedAfterSeconds: 6 })
+    expect(only({ backlog: (second) => (second > 10 ? 5_000 : 0) })).not.toHaveProperty('drainedAfterSeconds')
+    expect(only({ faults: [['pause', 'redis', 10]], expected: REDIS })).not.toHaveProperty('firstSuccessAfterSeconds')
+  })
+
+  test('what is said of 200 ms is not held against a second', () => {
+    const slow: FaultExpectation = { fault: 'latency', service: 'redis', value: '200ms', clients: 'nothing', recoversWithinS: 5, says: 'Slower.' }
+    const of = (value: string) => {
+      const record = recordOf({ expected: slow })
+      return judgeFaults({ ...record, state: { ...record.state, faults: record.state.faults.map((fault) => ({ ...fault, value })) } })[0]!
+    }
+    expect(of('200ms').met).toBe(true)
+    expect(of('1s')).toMatchObject({ met: 'not judged', says: 'the architecture says nothing of it' })
+  })
+
+  test('accounting by fault is in summary and report', () => {
+    const record = recordOf({})
+    const byFault = [{ lost: 12, duplicated: 0, phantom: 0, recovered: 34 }]
+    const told = { ...record, state: { ...record.state, accounting: { ...record.state.accounting!, byFault } } }
+    expect(summarise(told).faults[0]!.accounting).toEqual(byFault[0])
+    expect(markdownReport(told, summarise(told))).toMatch(/\| kill worker +\| +100\.00 % \| +100\.00 % .*\| +12 \| .*\| +34 \|/)
+  })
+
+  test('a list that was not played to its end is not passed; a single fault that was not injected is a remark', () => {
+    const record = recordOf({})
+    const judged = (whenHealed: boolean) => {
+      const late = { fault: 'kill' as const, service: 'redis', replica: 1, atSeconds: 29, added: false, whenHealed }
+      return judge({ ...record, run: { ...record.run, scenario: { ...record.run.scenario, expectations: [], faults: [...record.run.scenario.faults, late] } } })
+    }
+    expect(judged(true).expectations.filter(({ met }) => met === false).map(({ says }) => says)).toEqual(['kill redis at 29 s: injected once the system had healed from what came before; it never was'])
+    expect(judged(false).expectations.filter(({ met }) => met === false)).toEqual([])
+    expect(judged(false).remarks).toContain('kill redis at 29.0 s was never injected')
+  })
+})

@@ -4,6 +4,7 @@ import { orderBody } from '../../src/load/customers.ts'
 import { orderIdWriter, parseOrderId } from '../../src/load/order-id.ts'
 import type { Ledger } from '../../src/measure/ledger-file.ts'
 import { NEVER_SENT, OK, REJECTED, UNKNOWN, type Fate } from '../../src/measure/ledger.ts'
+import { dueStretches } from '../../src/reports/by-fault.ts'
 import { allowedLoss } from '../../src/reports/allowed-loss.ts'
 import { isExact, reconcile } from '../../src/reports/reconcile.ts'
 import { addOrder, emptyDashboard, topProducts, type Dashboard } from '../../src/system/dashboard.ts'
@@ -177,4 +178,32 @@ describe('loss that is allowed', () => {
   test('what is not excused is named first', async () => {
     expect((await lossOf(without(22, 40))).examples.lost).toEqual([idOf(40), idOf(22)])
   })
+})
+
+test('by fault: every wrong event is laid to the one that came last before it, or soon after', async () => {
+  // Events a second apart; faults at 10 s and 30 s, so that 5 to 24 and 25 onwards are theirs.
+  const at = (sequence: number) => START_MS + sequence * 1_000
+  const id = (sequence: number) => orderIdWriter(TAG, SOURCE)(at(sequence), sequence)
+  const row = (sequence: number): StoredOrder => ({ ...orderBody(SEED, id(sequence), parseOrderId(id(sequence))!), persistedAtMs: at(sequence) + 5 })
+  const fates: Fate[] = Array.from({ length: 40 }, (_, n) => (n === 6 ? REJECTED : n === 7 || n === 30 ? UNKNOWN : OK))
+  const missing = [1, 8, 24, 25]
+  const rows = [...fates.keys()].filter((n) => !missing.includes(n)).map(row)
+  rows.push(row(39))
+  const accounting = await reconcile({
+    seed: SEED, runTag: TAG, ledger: ledgerOf(fates), dashboard: dashboardOf(rows), seen: [], loadFromMs: START_MS, loadToMs: at(40),
+    timesOf: async () => new Map(),
+    persisted: (async function* () { yield rows })(),
+    // Allowed to be missing is what was due from 25 s on: told apart from whose it is.
+    allowed: { add: () => undefined, windows: () => [{ service: 'worker', fromMs: at(25) }] },
+    aroundFaults: dueStretches([10, 30].map((second) => ({ fault: 'kill', service: 'worker', replica: 1, injectedAtMs: at(second) }))),
+    sequencesIn: async (stretches) => new Map([[SOURCE, stretches.map(({ fromMs = 0, toMs = Infinity }): [number, number] => {
+      const due = [...fates.keys()].filter((n) => at(n) >= fromMs && at(n) <= toMs)
+      return [due[0]!, due.at(-1)! + 1]
+    })]]),
+  })
+  expect(accounting).toMatchObject({ lost: 4, lostExcused: 1, phantom: 1, recovered: 2, duplicated: 1 })
+  expect(accounting.byFault).toEqual([
+    { lost: 2, duplicated: 0, phantom: 1, recovered: 1 },
+    { lost: 1, duplicated: 1, phantom: 0, recovered: 1 },
+  ])
 })

@@ -5,6 +5,7 @@ import { faults } from '../../faults/index.ts'
 import { readRunFile, runFolders } from '../../run/find.ts'
 import { isAlive } from '../../runtime/processes.ts'
 import { scenarios } from '../../scenarios/index.ts'
+import type { Scenario } from '../../scenarios/scenario.ts'
 import { architectures } from '../../system/architectures/index.ts'
 import { describeKnobs } from '../../system/knobs.ts'
 
@@ -14,7 +15,7 @@ export async function listCommand(what: string, options: { arch?: string; json?:
   if (!(WHAT as readonly string[]).includes(what)) throw new LabError(EXIT.usage, `cannot list '${what}'`, `lab list ${WHAT.join(' | ')}`)
   const found: Record<string, unknown[]> = {}
   if (what === 'all' || what === 'architectures') found['architectures'] = await listArchitectures()
-  if (what === 'all' || what === 'scenarios') found['scenarios'] = Object.values(scenarios).map(({ id, title, says, phases, search }) => ({ id, title, says, ...(search && { each: 'probe' }), seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0) }))
+  if (what === 'all' || what === 'scenarios') found['scenarios'] = Object.values(scenarios).map(({ id, title, says, phases, search, faultsFromSeconds }: Scenario) => ({ id, title, says, ...(search && { each: 'probe' }), ...(faultsFromSeconds !== undefined && { andFaults: true }), seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0) }))
   if (what === 'all' || what === 'faults') found['faults'] = Object.entries(faults).map(([name, { says }]) => ({ name, says }))
   if (what === 'all' || what === 'knobs') found['knobs'] = await listKnobs(options.arch)
   if (what === 'runs') found['runs'] = await listRuns(options.results)
@@ -60,7 +61,7 @@ function render(found: Record<string, unknown[]>): string {
 
 const RENDERERS: Record<string, (row: Record<string, unknown>) => string> = {
   architectures: ({ id, title, flow }) => `  ${String(id).padEnd(6)} ${title}\n${indent(String(flow))}`,
-  scenarios: ({ id, title, says, seconds, each }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s${each === undefined ? '' : ` a ${each}`})\n${indent(String(says))}`,
+  scenarios: ({ id, title, says, seconds, each, andFaults }) => `  ${String(id).padEnd(10)} ${title} (${Math.round(Number(seconds))} s${each === undefined ? '' : ` a ${each}`}${andFaults ? ' at least' : ''})\n${indent(String(says))}`,
   faults: ({ name, says }) => `  ${String(name).padEnd(11)} ${says}\n`,
   knobs: ({ arch, name, default: fallback, allowed, description }) => `  ${String(arch).padEnd(6)} ${`${name}=${fallback}`.padEnd(22)} ${allowed}\n${indent(String(description))}`,
   runs: ({ id, status, exitCode, startedAt }) => `  ${String(id).padEnd(48)} ${String(status).padEnd(10)} exit ${exitCode ?? '–'}  ${startedAt ?? '–'}\n`,

@@ -7,6 +7,7 @@
  */
 import type { Guarantee } from '../../architecture.ts'
 import { defineArchitecture } from '../../define.ts'
+import { withNetwork } from '../../fault-list.ts'
 import { createBackend } from './backend.ts'
 import { startConsumer } from './consumer.ts'
 import { createJudge, seed } from './judge.ts'
@@ -33,11 +34,12 @@ export const architecture = defineArchitecture({
   seed,
   judge: createJudge,
   failpoints: ['api:after-publish', 'consumer:after-receive', 'consumer:before-commit', 'consumer:after-commit'],
-  faults: [
+  faults: withNetwork([
     { fault: 'kill', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 5, says: 'Connections break; whether the orders on them were accepted is unknown. Those accepted were published.' },
+    { fault: 'pause', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Nobody answers; what clients gave up waiting for may be published all the same.' },
     { fault: 'kill', service: 'consumer', clients: 'nothing', recoversWithinS: 5, says: 'Orders are accepted as if nothing had happened; what it had not committed, and all until it has subscribed again, is lost.' },
     { fault: 'kill', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 5, says: '503 within a second while it is away, 504 for what was on its way; what it had not handed out is lost. Reads go on.' },
     { fault: 'pause', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Orders on their way wait up to 4 s, then 504; new ones are refused with 503 after the first second. Reads go on.' },
     { fault: 'pause', service: 'consumer', clients: 'nothing', recoversWithinS: 10, says: 'What is published waits in the output buffer that Redis keeps for it, up to 256 MB; beyond that Redis cuts it off, and that much is lost.' },
-  ],
+  ], { servers: ['redis'], links: ['api', 'redis'] }),
 })

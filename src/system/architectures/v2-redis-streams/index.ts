@@ -9,6 +9,7 @@
 import { z } from 'zod'
 import type { Guarantee } from '../../architecture.ts'
 import { defineArchitecture } from '../../define.ts'
+import { withNetwork } from '../../fault-list.ts'
 import { seedOrders } from '../../postgres/seed-orders.ts'
 import { createBackend } from './backend.ts'
 import { createJudge } from './judge.ts'
@@ -52,11 +53,14 @@ export const architecture = defineArchitecture({
     'api:after-publish',
     'worker:after-read', 'worker:before-commit', 'worker:after-commit', 'worker:after-ack', 'worker:after-projection',
   ],
-  faults: [
+  faults: withNetwork([
     { fault: 'kill', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 5, says: 'Connections break; whether the orders on them were accepted is unknown. Those accepted are in Redis.' },
     { fault: 'kill', service: 'worker', clients: 'nothing', recoversWithinS: 10, says: 'The backlog grows; what the worker held is taken over once it has been idle for 3 s.' },
     { fault: 'kill', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 10, says: '503 within a second while it is away, 504 for what was on its way; reads fall through to PostgreSQL.' },
     { fault: 'kill', service: 'postgres', clients: 'nothing', recoversWithinS: 15, says: 'Orders are accepted into the stream; nothing is acknowledged or dropped until it is back.' },
+    { fault: 'pause', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Nobody answers; what clients gave up waiting for may be in Redis all the same.' },
+    { fault: 'pause', service: 'worker', clients: 'nothing', recoversWithinS: 15, says: 'The backlog grows; awake again, the worker goes on with what it held, unless another took it over.' },
     { fault: 'pause', service: 'redis', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Orders on their way wait up to 4 s, then 504; new ones are refused with 503 after the first second.' },
-  ],
+    { fault: 'pause', service: 'postgres', clients: 'nothing', recoversWithinS: 15, says: 'As killed; the worker waits.' },
+  ], { servers: ['redis', 'postgres'], links: ['api', 'redis', 'postgres'] }),
 })

@@ -1,9 +1,11 @@
 import type { FaultExpectation } from '../../architecture.ts'
+import { withNetwork } from '../../fault-list.ts'
 import type { V3Knobs } from './knobs.ts'
 
 /** What faults look like: who is in the way of an order are the API and Kafka; everything behind catches up. */
 export function expectations({ brokers }: V3Knobs): readonly FaultExpectation[] {
-  return [...FRONT, ...(brokers === 3 ? OF_THREE : OF_ONE), ...BEHIND]
+  const kafka = brokers === 3 ? ['kafka', 'kafka-2', 'kafka-3'] : ['kafka']
+  return withNetwork([...FRONT, ...(brokers === 3 ? OF_THREE : OF_ONE), ...BEHIND], { servers: [...kafka, 'postgres', 'redis'], links: ['api', ...kafka, 'postgres', 'redis'] })
 }
 
 const FRONT: readonly FaultExpectation[] = [

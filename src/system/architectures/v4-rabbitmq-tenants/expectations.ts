@@ -1,7 +1,8 @@
 import type { FaultExpectation } from '../../architecture.ts'
+import { withNetwork } from '../../fault-list.ts'
 
 /** What faults look like: who is in the way of an order are the API, RabbitMQ and, for keys not asked for lately, PostgreSQL. */
-export const expectations: readonly FaultExpectation[] = [
+export const expectations: readonly FaultExpectation[] = withNetwork([
   { fault: 'kill', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 5, says: 'Connections break; whether the orders on them were accepted is unknown. Those accepted are in RabbitMQ.' },
   { fault: 'pause', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Nobody answers; what clients gave up waiting for may be accepted all the same.' },
   { fault: 'kill', service: 'worker', clients: 'nothing', recoversWithinS: 10, says: 'The queues grow; what the worker held goes back to where it was, and to whoever consumes next.' },
@@ -13,4 +14,8 @@ export const expectations: readonly FaultExpectation[] = [
   { fault: 'pause', service: 'postgres', clients: 'rejected', recoversWithinS: 20, says: 'As killed; the workers wait.' },
   { fault: 'kill', service: 'redis', clients: 'nothing', recoversWithinS: 10, says: 'The unique key of the database decides; reads fall through to PostgreSQL; rate limits are open.' },
   { fault: 'pause', service: 'redis', clients: 'nothing', recoversWithinS: 10, says: 'As killed, after one wait of a tenth of a second.' },
-]
+], {
+  servers: ['rabbitmq', 'postgres', 'redis'],
+  links: ['api', 'rabbitmq', 'postgres', 'redis'],
+  slow: { 'latency postgres': { clients: 'rejected', says: 'Orders under keys that are not known yet wait for PostgreSQL; who waits too long is refused with 503.' } },
+})

@@ -1,4 +1,5 @@
 import type { FaultExpectation } from '../../architecture.ts'
+import { withNetwork } from '../../fault-list.ts'
 import type { V5Knobs } from './knobs.ts'
 
 /** What faults must look like. */
@@ -12,7 +13,7 @@ export function expectations({ brokers }: V5Knobs): FaultExpectation[] {
         { fault: 'kill', service: 'kafka', clients: 'rejected-or-unknown', recoversWithinS: 25, says: '503 while it is away, 504 for what was on its way; dashboards go on from what was read before.' },
         { fault: 'pause', service: 'kafka', clients: 'rejected-or-unknown', recoversWithinS: 20, says: 'Orders on their way wait up to 4 s, then 504; new ones are refused.' },
       ]
-  return [
+  return withNetwork([
     { fault: 'kill', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Connections break; whether the orders on them were accepted is unknown. Those accepted are in Kafka.' },
     { fault: 'pause', service: 'api', clients: 'rejected-or-unknown', recoversWithinS: 10, says: 'Nothing is answered while it stands still.' },
     { fault: 'kill', service: 'consumer', clients: 'nothing', recoversWithinS: 20, says: 'Its partitions wait 3 s until the group is formed anew; whoever takes them repeats the cut it had under way, token and all.' },
@@ -22,5 +23,5 @@ export function expectations({ brokers }: V5Knobs): FaultExpectation[] {
     { fault: 'pause', service: 'clickhouse', clients: 'nothing', recoversWithinS: 20, says: 'As if it were away; dashboards go on from the last totals and the speed layer.' },
     { fault: 'kill', service: 'redis', clients: 'nothing', recoversWithinS: 10, says: 'Dashboards show what is stored, a second later, and never less than before; the consumers write the speed layer anew.' },
     { fault: 'pause', service: 'redis', clients: 'nothing', recoversWithinS: 10, says: 'Dashboards show what is stored, a second later, and never less than before.' },
-  ]
+  ], { servers: ['kafka', 'clickhouse', 'redis'], links: ['api', 'kafka', 'clickhouse', 'redis'] })
 }
