@@ -66,9 +66,11 @@ test('events are followed from HTTP to the sockets; Prometheus finds every proce
   const called = randomUUID()
   await send(called, { traceparent: `00-${client.trace}-${client.span}-01` })
 
+  // Each of these is asked for every 2 s, in no order.
   const untilMs = Date.now() + 40_000
+  const seen = async (name: string, value?: string) => (await asked(name)).some((one) => value === undefined || one.value[1] === value)
   while (Date.now() < untilMs) {
-    if ((await asked('lab_events_stored_total')).some(({ value }) => value[1] === '41') && (await asked('lab_backlog_events')).length > 0) break
+    if ((await seen('lab_events_accepted_total', '41')) && (await seen('lab_events_stored_total', '41')) && (await seen('lab_backlog_events')) && (await asked('up')).length === 3) break
     await sleep(500)
   }
   expect(await asked('lab_backlog_events{run="r1"}')).toMatchObject([{ value: [expect.anything(), '7'] }])
