@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { EXIT, LabError } from '../run/errors.ts'
+import { isForPeople } from './for-people.ts'
 import { lab } from './main.ts'
-import { isForPeople } from './show.ts'
 
 try {
   if (process.argv.length > 2) await lab.parseAsync()

@@ -16,12 +16,6 @@ export function formOf(options: ShowOptions): 'picture' | 'plain' | 'json' {
   return options.plain === true || options.tui === false || !terminal ? 'plain' : 'picture'
 }
 
-/** Does somebody sit at both ends, and not a pipeline? */
-export function isForPeople(env: NodeJS.ProcessEnv): boolean {
-  const ci = env.CI ?? ''
-  return process.stdin.isTTY === true && process.stdout.isTTY === true && env.TERM !== 'dumb' && (ci === '' || ci === 'false' || ci === '0')
-}
-
 export function wantsColor(): boolean {
   return process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
 }
