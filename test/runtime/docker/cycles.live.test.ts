@@ -94,7 +94,7 @@ describe.skipIf(!engine)(`labs of v2 with containers that are killed${typeof sta
       }
       expect(await thingsOf(engine!.docker)).toEqual([])
     } finally {
-      const words = COUNTED.map((kind) => `${kind}s ${sum[kind]}`).join(', ')
+      const words = COUNTED.map((kind) => `${sum[kind]} × ${kind}`).join(', ')
       console.log(`${goneMs.length} cycles of v2, left: ${words}; gone at most ${(Math.max(0, ...goneMs) / 1_000).toFixed(1)} s after SIGKILL`)
       rmSync(results, { recursive: true, force: true })
     }
