@@ -7,11 +7,12 @@ import { readRunFile } from '../../src/run/find.ts'
 import { packageRoot } from '../../src/runtime/entry.ts'
 import { gone, lab, startLab } from '../cli/lab-process.ts'
 import { resultsFolder } from '../reports/folders.ts'
+import { skippedUnless } from '../skipped.ts'
 
 const isCheckout = existsSync(join(packageRoot, '.git'))
 const worktrees = () => execFileSync('git', ['worktree', 'list'], { cwd: packageRoot, encoding: 'utf8' }).split('\n').filter((line) => line.includes('load-lab-builds-'))
 
-describe.skipIf(!isCheckout)('lab bench', () => {
+describe.skipIf(!isCheckout)(`lab bench${skippedUnless(isCheckout, 'no git checkout')}`, () => {
   test('everything that is wrong with what was asked for, at once, and nothing built', async () => {
     using results = resultsFolder()
     const before = worktrees()

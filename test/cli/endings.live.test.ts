@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RunFile } from '../../src/run/folder.ts'
 import { gone, lab, startLab, type LabProcess } from './lab-process.ts'
+import { skippedUnless } from '../skipped.ts'
 
 const idleWorker = fileURLToPath(new URL('../experiment/sabotage/idle.yaml', import.meta.url))
 const TEARDOWN_MS = 20_000
@@ -153,7 +154,8 @@ describe('what cannot be', () => {
     }
   })
 
-  test.skipIf(process.getuid?.() !== 0)('a full disk: said, exit code 3, nothing left running', async () => {
+  const isRoot = process.getuid?.() === 0
+  test.skipIf(!isRoot)(`a full disk: said, exit code 3, nothing left running${skippedUnless(isRoot, 'only root may mount a small disk')}`, async () => {
     const small = join(results, 'small')
     mkdirSync(small)
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small])

@@ -8,6 +8,7 @@ import { opensConnection } from '../../src/runtime/local/rabbitmq.ts'
 import { listProcesses, readEnviron, readStat, readWhereabouts, withDescendants } from '../../src/runtime/processes.ts'
 import type { RunningService, System } from '../../src/runtime/runtime.ts'
 import { bringUp, remains, temporaryFolder, until } from './running.ts'
+import { skippedUnless } from '../skipped.ts'
 
 const LOGIN = { user: 'lab', password: `it's "quoted", isn't it?`, vhost: '/' }
 const QUEUE = 'kept'
@@ -70,7 +71,7 @@ describe('packages of the distribution', () => {
     onFetch: ({ done, total }: { done: number; total?: number }) => void (total !== undefined && events.push(done / total)),
   })
 
-  it.skipIf(!canFetchPackages())('are unpacked without being installed, with what they need, and progress is told', async () => {
+  it.skipIf(!canFetchPackages())(`are unpacked without being installed, with what they need, and progress is told${skippedUnless(canFetchPackages(), 'no apt to fetch packages with')}`, async () => {
     const folder = temporaryFolder()
     const told: number[] = []
     const packages = await unpackPackages('erlang-crypto', /^erlang-/, folder, 'Erlang', io(told, new AbortController()))
@@ -82,7 +83,7 @@ describe('packages of the distribution', () => {
     expect(told).toEqual(told.toSorted((a, b) => a - b))
   })
 
-  it.skipIf(!canFetchPackages())('are given up when the lab is stopped', async () => {
+  it.skipIf(!canFetchPackages())(`are given up when the lab is stopped${skippedUnless(canFetchPackages(), 'no apt to fetch packages with')}`, async () => {
     const stop = new AbortController()
     setTimeout(() => stop.abort(new Error('enough')), 20)
     await expect(unpackPackages('erlang-crypto', /^erlang-/, temporaryFolder(), 'Erlang', io([], stop))).rejects.toThrow('enough')

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import stringWidth from 'string-width'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { bundled } from './bundle.ts'
+import { skippedUnless } from '../../skipped.ts'
 
 /** The real picture in a real terminal: a told run is played in a tmux pane of its own server. */
 
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
-if (!hasTmux) console.warn('skipped: tmux is not on the PATH, so the picture cannot be tried in a terminal')
 
 /** A server of its own for each test: one that is just ending refuses new sessions. */
 let servers = 0
@@ -62,7 +62,7 @@ async function expectRestored(): Promise<string[]> {
   return lines
 }
 
-describe.skipIf(!hasTmux)('the picture in a terminal', { timeout: 60_000 }, () => {
+describe.skipIf(!hasTmux)(`the picture in a terminal${skippedUnless(hasTmux, 'no tmux on the PATH')}`, { timeout: 60_000 }, () => {
   beforeAll(async () => {
     player = await bundled('test/cli/ui/player.ts', 'player')
   })

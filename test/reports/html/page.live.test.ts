@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { lab } from '../../cli/lab-process.ts'
 import { makeRun, resultsFolder } from '../folders.ts'
 import { CHROMIUM, openPage, type Page } from './browser.ts'
+import { skippedUnless } from '../../skipped.ts'
 
 let results: ReturnType<typeof resultsFolder>
 let report: string
@@ -48,7 +49,7 @@ const isInked = (canvas: string) => `(() => { const c = ${canvas}; const d = c.g
 test.skipIf(CHROMIUM === undefined).each([
   ['wide', { width: 1300, height: 900 }, 2],
   ['phone', { width: 390, height: 800 }, 1],
-])('in a real browser, %s: charts are drawn, nothing is asked of the network, nothing is wider than the window', async (_name, size, columns) => {
+])(`in a real browser, %s: charts are drawn, nothing is asked of the network, nothing is wider than the window${skippedUnless(CHROMIUM !== undefined, 'no Chromium on the PATH')}`, async (_name, size, columns) => {
   await using page = await openPage(pathToFileURL(report).href, size)
   await until(page, `document.querySelectorAll('#spectrum canvas').length > 0`)
   await until(page, `document.querySelectorAll('#charts canvas').length >= 5`)
@@ -59,7 +60,7 @@ test.skipIf(CHROMIUM === undefined).each([
   expect(page.requests.filter((url) => !url.startsWith('file:') && !url.startsWith('blob:') && !url.startsWith('data:'))).toEqual([])
 }, 60_000)
 
-test.skipIf(CHROMIUM === undefined)('in a real browser: one zoom for all, log scale, dark, every series as CSV', async () => {
+test.skipIf(CHROMIUM === undefined)(`in a real browser: one zoom for all, log scale, dark, every series as CSV${skippedUnless(CHROMIUM !== undefined, 'no Chromium on the PATH')}`, async () => {
   await using page = await openPage(pathToFileURL(report).href, { width: 1300, height: 900 })
   await until(page, `document.querySelectorAll('#spectrum canvas').length > 0`)
   const ticks = `[...document.querySelectorAll('#charts canvas')].map((c) => c.toDataURL())`

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import stringWidth from 'string-width'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { LAB, lab } from '../../lab-process.ts'
+import { skippedUnless } from '../../../skipped.ts'
 
 /** `lab` alone in a real terminal: a tmux pane of its own server. */
 
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
-if (!hasTmux) console.warn('skipped: tmux is not on the PATH, so the home cannot be tried in a terminal')
 
 const folder = mkdtempSync(join(tmpdir(), 'load-lab-home-'))
 const tmux = (...args: string[]) => execFileSync('tmux', ['-S', join(folder, 'socket'), '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -34,7 +34,7 @@ test('without a terminal: the help, exit code 0', async () => {
   expect([code, stdout.split('\n')[0]]).toEqual([0, 'Usage: lab [options] [command]'])
 })
 
-test.skipIf(!hasTmux)('a run is chosen, started, read; the terminal is given back; q ends with 0', async () => {
+test.skipIf(!hasTmux)(`a run is chosen, started, read; the terminal is given back; q ends with 0${skippedUnless(hasTmux, 'no tmux on the PATH')}`, async () => {
   mkdirSync(join(folder, 'results', 'damaged'), { recursive: true })
   writeFileSync(join(folder, 'results', 'damaged', 'run.json'), '{')
   tmux('new-session', '-d', '-x', '80', '-y', '24', '-c', folder, "env -u CI LAB_RUNTIME=local LANG=C.UTF-8 PS1='$ ' sh")
