@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { scenarioSchema, type Scenario, type ScenarioFault } from '../scenarios/scenario.ts'
+import { usual } from '../scenarios/usual.ts'
 import { nearestName, suggest } from '../system/suggest.ts'
 
 /** Where something is in what was given: names of fields and numbers of entries. */
@@ -21,10 +22,10 @@ const ownSchema = z.strictObject({
   says: z.string().optional(),
   baseRate: scenarioSchema.shape.baseRate.default(100),
   customers: scenarioSchema.shape.customers.default({ commuter: 1 }),
-  subscribers: scenarioSchema.shape.subscribers.default(20),
-  connections: scenarioSchema.shape.connections.default(256),
-  timeoutMs: scenarioSchema.shape.timeoutMs.default(10_000),
-  settleSeconds: scenarioSchema.shape.settleSeconds.default(60),
+  subscribers: scenarioSchema.shape.subscribers.default(usual.subscribers),
+  connections: scenarioSchema.shape.connections.default(usual.connections),
+  timeoutMs: scenarioSchema.shape.timeoutMs.default(usual.timeoutMs),
+  settleSeconds: scenarioSchema.shape.settleSeconds.default(usual.settleSeconds),
   expectations: scenarioSchema.shape.expectations.default([]),
 })
 

@@ -1,4 +1,5 @@
 import type { Scenario, ScenarioPhase } from './scenario.ts'
+import { usual } from './usual.ts'
 
 /** Orders of single customers go on at rate 1; beside them so many reads for each: one question to four looks at the dashboard. */
 function reading(name: string, seconds: number, readsPerOrder: number, warmup = false): ScenarioPhase {
@@ -12,6 +13,7 @@ function reading(name: string, seconds: number, readsPerOrder: number, warmup = 
 }
 
 export const analytics: Scenario = {
+  ...usual,
   id: 'analytics',
   title: 'Reads at rising rates beside constant writes',
   says: 'Orders at the base rate all along; dashboard and analytics reads at a quarter of it, then half, as many, twice as many.\nWhat do reads cost the database and those who write, and what does a cache save? Try it with --history 10M.',
@@ -24,13 +26,6 @@ export const analytics: Scenario = {
     reading('double', 10, 2),
   ],
   customers: { commuter: 1, browser: 0.2, analyst: 0.05 },
-  subscribers: 20,
-  connections: 256,
-  timeoutMs: 10_000,
-  retries: 0,
-  faults: [],
-  trespass: false,
-  settleSeconds: 60,
   expectations: [
     { metric: 'errorRate', atMost: 0.001 },
     { metric: 'readErrorRate', atMost: 0.001 },

@@ -1,6 +1,8 @@
 import type { Scenario } from './scenario.ts'
+import { usual, usualCustomers } from './usual.ts'
 
 export const baseline: Scenario = {
+  ...usual,
   id: 'baseline',
   title: 'Constant load, then saturation',
   says: 'Warm-up, constant load in an open loop, then a closed loop that takes all it gets.\nWhat does an ordinary day look like, and where is the ceiling of the accept path?',
@@ -10,13 +12,7 @@ export const baseline: Scenario = {
     { name: 'constant', seconds: 30, shape: { kind: 'constant', rate: 1 }, warmup: false },
     { name: 'saturation', seconds: 10, shape: { kind: 'saturation', connections: 50 }, warmup: false },
   ],
-  customers: { commuter: 0.97, office: 0.01, browser: 0.02 },
-  subscribers: 20,
-  connections: 256,
-  timeoutMs: 10_000,
-  retries: 0,
-  faults: [],
-  trespass: false,
+  customers: usualCustomers,
   settleSeconds: 120,
   expectations: [
     { metric: 'errorRate', phase: 'constant', atMost: 0.001 },

@@ -1,6 +1,8 @@
 import type { Scenario } from './scenario.ts'
+import { usual, usualCustomers } from './usual.ts'
 
 export const spike: Scenario = {
+  ...usual,
   id: 'spike',
   title: 'A spike to ten times the base load',
   says: 'Base load, a steep ramp to 10×, hold, and back.\nDoes the system accept the spike, and how long until latency and backlog are what they were?',
@@ -13,15 +15,8 @@ export const spike: Scenario = {
     { name: 'fall', seconds: 5, shape: { kind: 'ramp', from: 10, to: 1 }, warmup: false },
     { name: 'after', seconds: 12, shape: { kind: 'constant', rate: 1 }, warmup: false },
   ],
-  customers: { commuter: 0.97, office: 0.01, browser: 0.02 },
-  subscribers: 20,
-  connections: 256,
-  timeoutMs: 10_000,
-  retries: 0,
-  faults: [],
-  trespass: false,
+  customers: usualCustomers,
   spike: { base: 'base', hold: 'hold' },
-  settleSeconds: 60,
   expectations: [
     { metric: 'errorRate', atMost: 0.001 },
     { metric: 'p99Ms', atMost: 1_000 },

@@ -1,5 +1,6 @@
 import { breakpoint } from '../breakpoint.ts'
 import type { Scenario, ScenarioPhase } from '../scenario.ts'
+import { usual } from '../usual.ts'
 
 /** What the steps are made of. None expects anything of the system but that no event is lost: they measure, and the sections judge. */
 
@@ -38,6 +39,7 @@ export function capacity(holdSeconds: number): Pick<Scenario, 'phases' | 'search
 
 export function scenarioOf(id: string, says: string, ratePerSecond: number, parts: Partial<Scenario>): Scenario {
   return {
+    ...usual,
     id,
     title: says,
     says,
@@ -45,12 +47,6 @@ export function scenarioOf(id: string, says: string, ratePerSecond: number, part
     phases: [],
     customers: { commuter: 1 },
     subscribers: 5,
-    connections: 256,
-    timeoutMs: 10_000,
-    retries: 0,
-    faults: [],
-    trespass: false,
-    settleSeconds: 60,
     expectations: [],
     ...parts,
   }
